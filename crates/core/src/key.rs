@@ -144,13 +144,18 @@ impl Stream {
         (self.bits64(element) >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Standard normal by the Box–Muller transform; elements 2i and 2i+1 share a pair of uniforms.
-    pub fn normal(&self, element: u64) -> f64 {
-        let pair = element / 2 * 2;
+    /// Two independent standard normals, elements `2·pair` and `2·pair + 1`, by the Box–Muller transform.
+    pub fn normal_pair(&self, pair: u64) -> (f64, f64) {
         // 1 − u lies in (0, 1], so the logarithm is finite.
-        let radius = (-2.0 * (1.0 - self.uniform(pair)).ln()).sqrt();
-        let angle = std::f64::consts::TAU * self.uniform(pair + 1);
-        if element % 2 == 0 { radius * angle.cos() } else { radius * angle.sin() }
+        let radius = (-2.0 * (1.0 - self.uniform(2 * pair)).ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * self.uniform(2 * pair + 1)).sin_cos();
+        (radius * cos, radius * sin)
+    }
+
+    /// Standard normal of one element.
+    pub fn normal(&self, element: u64) -> f64 {
+        let (even, odd) = self.normal_pair(element / 2);
+        if element.is_multiple_of(2) { even } else { odd }
     }
 
     /// Uniform on `0..n`. The bias of the multiplication method is below `n / 2^64`.
