@@ -1,11 +1,14 @@
 //! Keyed dropout: the mask is a pure function of (key, sample id, element).
 
 mod portable;
+mod scores;
 
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use mixlab_core::Key;
+
+pub(crate) use scores::drop_scores;
 
 /// One site's dropout in one step.
 #[derive(Clone, Debug)]
