@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 mod device;
 mod diagnose;
 mod key;
