@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use burn::tensor::{DType, Device, FloatDType};
+use burn::tensor::{DType, Device};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,10 +53,10 @@ pub enum Precision {
 
 impl Precision {
     /// The type every float tensor of a run is created with.
-    pub fn dtype(self) -> FloatDType {
+    pub fn dtype(self) -> DType {
         match self {
-            Precision::F32 => FloatDType::F32,
-            Precision::F64 => FloatDType::F64,
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
         }
     }
 

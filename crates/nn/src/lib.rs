@@ -1,1 +1,29 @@
-//! Mixlab.
+//! Model parts and the models made of them: token mixers, channel mixers, norms, residual schemes,
+//! positions, embeddings, heads.
+//!
+//! Shapes in comments use: `b` batch, `n` sequence length, `d` model width, `h` heads, `e` expanded
+//! width, `s` shared query/key width, `c` chunk size, `L` layers.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod context;
+mod error;
+mod initialisation;
+mod initialiser;
+mod parameters;
+mod promises;
+
+pub mod channel;
+pub mod head;
+pub mod norm;
+pub mod residual;
+
+pub use builder::Builder;
+pub use context::{Context, Mode};
+pub use error::ModelError;
+pub use initialisation::{InitialisationConfig, Role};
+pub use initialiser::Initialiser;
+pub use norm::{Norm, NormConfig};
+pub use parameters::{NamedParameter, named_parameters, parameter_gradients, parameter_values, with_parameters};
+pub use promises::Promises;

@@ -1,0 +1,142 @@
+//! Where parameters are made: each gets its identity and its first values from its path.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use burn::module::{Param, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
+use mixlab_core::{Key, Precision, Purpose, hash64};
+
+use crate::{InitialisationConfig, Initialiser, ModelError, Role};
+
+/// Makes the parameters of a model under construction.
+///
+/// A builder stands at one path of the module tree. The path of a parameter equals the one that
+/// [`crate::named_parameters`] reports, its identity is the hash of that path, and its values are a
+/// function of (seed, path) alone: adding a layer never changes the others.
+#[derive(Clone)]
+pub struct Builder {
+    shared: Rc<Shared>,
+    path: String,
+}
+
+struct Shared {
+    key: Key,
+    device: Device,
+    precision: Precision,
+    scheme: InitialisationConfig,
+    depth: usize,
+    identities: RefCell<BTreeMap<u64, String>>,
+    collision: RefCell<Option<ModelError>>,
+}
+
+impl Builder {
+    /// A builder at the root of a model with `depth` residual sublayers.
+    pub fn new(seed: u64, device: &Device, precision: Precision, scheme: InitialisationConfig, depth: usize) -> Self {
+        let shared = Shared {
+            key: Key::root(seed).purpose(Purpose::Init),
+            device: device.clone(),
+            precision,
+            scheme,
+            depth,
+            identities: RefCell::default(),
+            collision: RefCell::default(),
+        };
+        Builder { shared: Rc::new(shared), path: String::new() }
+    }
+
+    /// The builder of a part, named as the field that will hold it.
+    pub fn child(&self, name: &str) -> Builder {
+        Builder { shared: Rc::clone(&self.shared), path: self.join(name) }
+    }
+
+    /// Dotted path of this part.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Number of residual sublayers of the whole model.
+    pub fn depth(&self) -> usize {
+        self.shared.depth
+    }
+
+    /// The device parameters are made on.
+    pub fn device(&self) -> &Device {
+        &self.shared.device
+    }
+
+    /// The precision parameters are made in.
+    pub fn precision(&self) -> Precision {
+        self.shared.precision
+    }
+
+    /// A weight matrix `[fan_in, fan_out]`, drawn as the model's initialisation scheme says for its role.
+    pub fn matrix(&self, name: &str, shape: [usize; 2], role: Role) -> Param<Tensor<2>> {
+        let initialiser = self.shared.scheme.matrix(role, shape[0], shape[1], self.shared.depth);
+        self.parameter(name, shape, initialiser)
+    }
+
+    /// Several matrices `[fan_in, widths[i]]` side by side in one parameter `[fan_in, Σ widths]`. Each part
+    /// is drawn by itself: Xavier on the fused shape would give the parts too small a deviation.
+    pub fn fused_matrix(&self, name: &str, fan_in: usize, widths: &[usize], role: Role) -> Param<Tensor<2>> {
+        let total: usize = widths.iter().sum();
+        self.parameter_with(name, [fan_in, total], |key, _| {
+            let mut values = vec![0.0; fan_in * total];
+            let mut start = 0;
+            for (part, &width) in widths.iter().enumerate() {
+                let initialiser = self.shared.scheme.matrix(role, fan_in, width, self.shared.depth);
+                let drawn = initialiser.values(key.index(part as u64), fan_in * width);
+                for (row, from) in drawn.chunks_exact(width).enumerate() {
+                    values[row * total + start..][..width].copy_from_slice(from);
+                }
+                start += width;
+            }
+            values
+        })
+    }
+
+    /// A parameter with an explicit distribution.
+    pub fn parameter<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        initialiser: Initialiser,
+    ) -> Param<Tensor<D>> {
+        self.parameter_with(name, shape, |key, count| initialiser.values(key, count))
+    }
+
+    /// A parameter whose values are computed from its key and element count, for fused matrices
+    /// whose parts have distributions of their own.
+    pub fn parameter_with<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        values: impl FnOnce(Key, usize) -> Vec<f64>,
+    ) -> Param<Tensor<D>> {
+        let path = self.join(name);
+        let identity = hash64(path.as_bytes());
+        if let Some(first) = self.shared.identities.borrow_mut().insert(identity, path.clone()) {
+            let error = ModelError::IdentityCollision { first, second: path.clone() };
+            self.shared.collision.borrow_mut().get_or_insert(error);
+        }
+        let values = values(self.shared.key.site(&path), shape.iter().product());
+        let tensor = Tensor::from_data(
+            TensorData::new(values, shape),
+            (&self.shared.device, self.shared.precision.dtype()),
+        );
+        Param::initialized(ParamId::from(identity), tensor)
+    }
+
+    /// Whether every parameter made so far has an identity of its own.
+    ///
+    /// # Errors
+    /// [`ModelError::IdentityCollision`] names the first two that share one.
+    pub fn finish(&self) -> Result<(), ModelError> {
+        self.shared.collision.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    fn join(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}

@@ -1,0 +1,27 @@
+//! Pre-norm: `y = x + F(norm(x))`.
+//!
+//! The stream itself is never normalised, so gradients reach every layer through the identity; the
+//! price is that later layers change the stream less and less. Source: Xiong et al., "On layer
+//! normalization in the Transformer architecture", ICML 2020.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::Norm;
+
+/// See the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct PreNorm {
+    norm: Norm,
+}
+
+impl PreNorm {
+    pub(super) fn new(norm: Norm) -> Self {
+        PreNorm { norm }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<3>, branch: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
+        let normed = self.norm.forward(x.clone());
+        x + branch(normed)
+    }
+}
