@@ -33,7 +33,13 @@ struct Shared {
 
 impl Builder {
     /// A builder at the root of a model with `depth` residual sublayers.
-    pub fn new(seed: u64, device: &Device, precision: Precision, scheme: InitialisationConfig, depth: usize) -> Self {
+    pub fn new(
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+        scheme: InitialisationConfig,
+        depth: usize,
+    ) -> Self {
         let shared = Shared {
             key: Key::root(seed).purpose(Purpose::Init),
             device: device.clone(),

@@ -63,7 +63,8 @@ impl InitialisationConfig {
     /// The distribution of a `[fan_in, fan_out]` matrix in a model of `depth` residual sublayers.
     /// For [`Role::Embedding`] the shape is `[vocabulary, width]`.
     pub fn matrix(&self, role: Role, fan_in: usize, fan_out: usize, depth: usize) -> Initialiser {
-        let shrink = |on: bool| if on && role == Role::Output { (depth.max(1) as f64).powf(-0.5) } else { 1.0 };
+        let shrink =
+            |on: bool| if on && role == Role::Output { (depth.max(1) as f64).powf(-0.5) } else { 1.0 };
         match *self {
             InitialisationConfig::Normal { deviation, scale_outputs } => {
                 Initialiser::Normal { deviation: deviation * shrink(scale_outputs) }
@@ -92,7 +93,9 @@ impl InitialisationConfig {
         let (key, deviation) = match *self {
             InitialisationConfig::Normal { deviation, .. } => ("deviation", deviation),
             InitialisationConfig::Lecun { embedding_deviation, .. }
-            | InitialisationConfig::Xavier { embedding_deviation } => ("embedding_deviation", embedding_deviation),
+            | InitialisationConfig::Xavier { embedding_deviation } => {
+                ("embedding_deviation", embedding_deviation)
+            }
             InitialisationConfig::GauAlpha => return Ok(()),
         };
         if deviation > 0.0 && deviation.is_finite() {

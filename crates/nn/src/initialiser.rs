@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn a_prefix_does_not_depend_on_the_count() {
-        for initialiser in [Initialiser::Normal { deviation: 1.0 }, Initialiser::TruncatedNormal { deviation: 1.0 }] {
+        for initialiser in
+            [Initialiser::Normal { deviation: 1.0 }, Initialiser::TruncatedNormal { deviation: 1.0 }]
+        {
             assert_eq!(initialiser.values(key(), 7), initialiser.values(key(), 100)[..7]);
         }
     }

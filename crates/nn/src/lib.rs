@@ -6,24 +6,35 @@
 
 #![forbid(unsafe_code)]
 
+mod backbone;
 mod builder;
+mod config;
 mod context;
 mod error;
 mod initialisation;
 mod initialiser;
+mod model;
 mod parameters;
 mod promises;
 
 pub mod channel;
+pub mod embed;
 pub mod head;
+pub mod mixer;
 pub mod norm;
+pub mod position;
 pub mod residual;
 
+pub use backbone::{Backbone, Block, ChannelSublayer};
 pub use builder::Builder;
+pub use config::{DropoutConfig, ModelConfig};
 pub use context::{Context, Mode};
 pub use error::ModelError;
 pub use initialisation::{InitialisationConfig, Role};
 pub use initialiser::Initialiser;
+pub use model::{LanguageModel, ModelState};
 pub use norm::{Norm, NormConfig};
-pub use parameters::{NamedParameter, named_parameters, parameter_gradients, parameter_values, with_parameters};
+pub use parameters::{
+    NamedParameter, named_parameters, parameter_gradients, parameter_values, with_parameters,
+};
 pub use promises::Promises;

@@ -1,1 +1,5 @@
-//! Mixlab.
+//! Training objectives: what is minimised, given a model and a batch.
+
+#![forbid(unsafe_code)]
+
+pub mod language;

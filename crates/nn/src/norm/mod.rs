@@ -82,7 +82,11 @@ impl NormConfig {
         if epsilon > 0.0 && epsilon < 1.0 {
             return Ok(());
         }
-        Err(ModelError::out_of_range("model.norm.epsilon", epsilon, "a number between 0 and 1, both excluded"))
+        Err(ModelError::out_of_range(
+            "model.norm.epsilon",
+            epsilon,
+            "a number between 0 and 1, both excluded",
+        ))
     }
 
     /// The norm for vectors of `width` channels.

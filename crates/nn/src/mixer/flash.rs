@@ -1,0 +1,297 @@
+//! FLASH: a gated attention unit that is quadratic inside chunks of c positions and linear between them.
+//!
+//! ```text
+//! quadratic: relu(scale·Q^q K^qᵀ + B)²·V inside a chunk
+//! linear:    Q^l·Σ K^lᵀV / normaliser over earlier chunks (causal) or all chunks
+//! Y = (U ⊙ (quadratic + linear))·W_o
+//! ```
+//!
+//! The linear part has neither feature map nor denominator. Source: Hua et al., "Transformer quality in
+//! linear time", 2022, section 3.2 and appendix; the count (g−1)·c of the causal mean is the appendix's.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use mixlab_kernels::{
+    ChunkNormaliser, Mask, MixedChunkOptions, ScoreOptions, ScoreWeight, mixed_chunk_attention,
+    score_attention,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::gated_unit::{GatedUnitOptions, Projected, check_unit, expanded_width};
+use super::gau::{default_expansion, default_key_width, one, yes};
+use super::state::numbers;
+use super::{AffineInitialisation, GatedUnit, check_rate};
+use crate::position::{RelativeBias, RelativeBiasConfig, RotaryConfig, Span};
+use crate::{Builder, Context, ModelError, Promises};
+
+/// Options of FLASH.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FlashConfig {
+    /// Chunk length c.
+    pub chunk: usize,
+    /// What the linear part is divided by.
+    pub normaliser: ChunkNormaliserConfig,
+    /// What quadratic scores are divided by.
+    pub quadratic_scale: QuadraticScale,
+    /// Expanded width e as a multiple of the model width.
+    pub expansion: f64,
+    /// Shared width s of queries and keys.
+    pub key_width: usize,
+    /// Whether the projections have biases.
+    pub bias: bool,
+    /// Whether queries and keys have an offset β beside their factor γ.
+    pub affine_bias: bool,
+    /// First values of the factors γ.
+    pub affine: AffineInitialisation,
+    /// Rotation of all four queries and keys, by the position in the whole sequence.
+    pub rotary: RotaryConfig,
+    /// Additive bias by relative position on quadratic scores; its lengths are those inside a chunk.
+    pub relative_bias: RelativeBiasConfig,
+    /// Dropout of quadratic weights, in [0, 1).
+    pub attention_dropout: f64,
+    /// Units that one of `model.depth` stands for.
+    pub layers_per_block: usize,
+}
+
+impl Default for FlashConfig {
+    fn default() -> Self {
+        FlashConfig {
+            chunk: 256,
+            normaliser: ChunkNormaliserConfig::default(),
+            quadratic_scale: QuadraticScale::default(),
+            expansion: default_expansion(),
+            key_width: default_key_width(),
+            bias: false,
+            affine_bias: yes(),
+            affine: AffineInitialisation::default(),
+            rotary: RotaryConfig::default(),
+            relative_bias: RelativeBiasConfig::default(),
+            attention_dropout: 0.0,
+            layers_per_block: one(),
+        }
+    }
+}
+
+/// What the linear part is divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChunkNormaliserConfig {
+    /// The number of real tokens it sums over: a mean (the paper's appendix).
+    #[default]
+    Mean,
+    /// The chunk length when causal, so that it grows along the sequence; the length of the sequence,
+    /// padding included, otherwise (FLASH-pytorch).
+    PerChunk,
+}
+
+/// What quadratic scores are divided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QuadraticScale {
+    /// relu(S/c + B)² (the paper's appendix).
+    #[default]
+    PerChunk,
+    /// relu(S/√(c·s) + B)², which is relu²(S)/(c·s) without bias.
+    PerChunkAndWidth,
+}
+
+impl FlashConfig {
+    /// # Errors
+    /// A number outside its range.
+    pub fn validate(&self, width: usize) -> Result<(), ModelError> {
+        if self.chunk == 0 || self.chunk > 1 << 20 {
+            return Err(ModelError::out_of_range("model.mixer.chunk", self.chunk, "1 to 1048576"));
+        }
+        check_unit(self.expansion, width, self.key_width, self.affine, self.layers_per_block)?;
+        self.rotary.validate(self.key_width)?;
+        self.relative_bias.validate()?;
+        check_rate("model.mixer.attention_dropout", self.attention_dropout)
+    }
+
+    pub(super) fn init(&self, width: usize, builder: &Builder) -> Flash {
+        let options = GatedUnitOptions {
+            width,
+            expanded: expanded_width(self.expansion, width),
+            key_width: self.key_width,
+            heads: 4,
+            bias: self.bias,
+            affine_bias: self.affine_bias,
+            affine: self.affine,
+            rotary: self.rotary.init(self.key_width),
+        };
+        Flash {
+            unit: GatedUnit::new(options, &builder.child("unit")),
+            relative_bias: self.relative_bias.init(self.chunk, &builder.child("relative_bias")),
+            site: format!("{}.scores", builder.path()),
+            config: self.clone(),
+        }
+    }
+
+    /// What FLASH promises in one direction.
+    pub fn promises(&self, causal: bool) -> Promises {
+        Promises {
+            causal,
+            any_length: true,
+            // Per-chunk, bidirectional: the divisor counts padding.
+            padding_safe: causal || self.normaliser == ChunkNormaliserConfig::Mean,
+            streaming: causal,
+            prefix_consistent: causal,
+            // Which tokens share a chunk depends on their order.
+            permutation_equivariant: false,
+        }
+    }
+
+    fn scale(&self) -> f64 {
+        match self.quadratic_scale {
+            QuadraticScale::PerChunk => 1.0 / self.chunk as f64,
+            QuadraticScale::PerChunkAndWidth => ((self.chunk * self.key_width) as f64).powf(-0.5),
+        }
+    }
+}
+
+/// See the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct Flash {
+    unit: GatedUnit,
+    relative_bias: Option<RelativeBias>,
+    #[module(skip)]
+    site: String,
+    #[module(skip)]
+    config: FlashConfig,
+}
+
+/// What FLASH remembers: the sum over completed chunks, and the present chunk.
+#[derive(Clone, Debug)]
+pub struct FlashState {
+    /// Σ K^lᵀV over completed chunks, not normalised, `[b, s, e]`.
+    sum: Tensor<3>,
+    /// Positions in completed chunks.
+    completed: usize,
+    /// K^q, K^l `[b, r, s]` and V `[b, r, e]` of the present chunk, r < c.
+    present: Option<[Tensor<3>; 3]>,
+}
+
+impl FlashState {
+    /// Number of positions seen.
+    pub fn position(&self) -> usize {
+        self.completed + self.in_chunk()
+    }
+
+    /// Numbers held.
+    pub fn size(&self) -> usize {
+        numbers(&self.sum) + self.present.iter().flatten().map(numbers).sum::<usize>()
+    }
+
+    /// Positions of the present chunk, r.
+    fn in_chunk(&self) -> usize {
+        self.present.as_ref().map_or(0, |[key, ..]| key.dims()[1])
+    }
+
+    /// Appends positions to the present chunk; gives K^q and V of the chunk so far. A chunk that is full
+    /// joins the sum.
+    fn append(&mut self, new: [Tensor<3>; 3], chunk: usize) -> (Tensor<3>, Tensor<3>) {
+        let new = new.map(Tensor::detach);
+        let present = match self.present.take() {
+            Some([key, linear_key, value]) => {
+                let join = |held, new| Tensor::cat(vec![held, new], 1);
+                let [new_key, new_linear_key, new_value] = new;
+                [join(key, new_key), join(linear_key, new_linear_key), join(value, new_value)]
+            }
+            None => new,
+        };
+        let [key, linear_key, value] = &present;
+        let seen = (key.clone(), value.clone());
+        if key.dims()[1] == chunk {
+            self.sum = self.sum.clone() + linear_key.clone().swap_dims(1, 2).matmul(value.clone());
+            self.completed += chunk;
+        } else {
+            self.present = Some(present);
+        }
+        seen
+    }
+}
+
+impl Flash {
+    /// Mixes `x` `[b, n, d]`; the last chunk may be shorter. Chunks are counted from the first row.
+    pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
+        let Projected { gate, value, heads: [query, key, linear_query, linear_key] } =
+            self.unit.project(x, context.start);
+        let options = MixedChunkOptions {
+            chunk: self.config.chunk,
+            causal: context.causal,
+            scale: self.config.scale(),
+            normaliser: match self.config.normaliser {
+                ChunkNormaliserConfig::Mean => ChunkNormaliser::Mean,
+                ChunkNormaliserConfig::PerChunk => ChunkNormaliser::PerChunk,
+            },
+            mask: context.mask.clone(),
+            dropout: context.dropout(self.config.attention_dropout, &self.site),
+        };
+        let bias = self.bias(Span::square(self.config.chunk, context.causal));
+        let attended = mixed_chunk_attention(query, key, linear_query, linear_key, value, bias, options);
+        self.unit.finish(attended, gate)
+    }
+
+    /// An empty state for `batch` sequences.
+    pub fn state(&self, batch: usize) -> FlashState {
+        let sum = self.unit.zeros([batch, self.config.key_width, self.unit.expanded()]);
+        FlashState { sum, completed: 0, present: None }
+    }
+
+    /// Mixes the next positions `x` `[b, k, d]`, chunk by chunk.
+    pub fn step(&self, x: Tensor<3>, state: &mut FlashState) -> Tensor<3> {
+        let count = x.dims()[1];
+        let Projected { gate, value, heads } = self.unit.project(x, state.position());
+        let mut attended = Vec::new();
+        let mut start = 0;
+        while start < count {
+            let length = (count - start).min(self.config.chunk - state.in_chunk());
+            let cut = |x: &Tensor<3>| x.clone().narrow(1, start, length);
+            attended.push(self.step_in_chunk(heads.each_ref().map(cut), cut(&value), state));
+            start += length;
+        }
+        self.unit.finish(Tensor::cat(attended, 1), gate)
+    }
+
+    /// Positions that lie in one chunk: quadratic over the chunk so far, linear over the completed ones.
+    fn step_in_chunk(&self, heads: [Tensor<3>; 4], value: Tensor<3>, state: &mut FlashState) -> Tensor<3> {
+        let [query, key, linear_query, linear_key] = heads;
+        let linear = (state.completed > 0).then(|| {
+            let divisor = match self.config.normaliser {
+                ChunkNormaliserConfig::Mean => state.completed,
+                ChunkNormaliserConfig::PerChunk => self.config.chunk,
+            };
+            linear_query.matmul(state.sum.clone()).div_scalar(divisor as f64)
+        });
+        let (keys, values) = state.append([key, linear_key, value], self.config.chunk);
+        let span = Span { queries: query.dims()[1], keys: keys.dims()[1], causal: true };
+        let options = ScoreOptions {
+            weight: ScoreWeight::SquaredRelu,
+            scale: self.config.scale(),
+            causal: true,
+            mask: Mask::default(),
+            dropout: None,
+        };
+        // The values of a chunk's offsets are those of the whole chunk, cut.
+        let chunk = self.config.chunk;
+        let bias = self
+            .bias(Span::square(chunk, true))
+            .map(|bias| bias.slice([chunk - span.keys..chunk + span.queries - 1]));
+        let quadratic = score_attention(query, keys, values, bias, options);
+        match linear {
+            Some(linear) => quadratic + linear,
+            None => quadratic,
+        }
+    }
+
+    /// The options the mixer was made from.
+    pub fn config(&self) -> &FlashConfig {
+        &self.config
+    }
+
+    fn bias(&self, span: Span) -> Option<Tensor<1>> {
+        self.relative_bias.as_ref().map(|bias| bias.values(span))
+    }
+}

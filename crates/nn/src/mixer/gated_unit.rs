@@ -1,0 +1,188 @@
+//! What every gated attention unit shares, whatever its attention: projections, affine maps, gate.
+//!
+//! ```text
+//! U = silu(X·W_u + b_u)   V = silu(X·W_v + b_v)   Z = silu(X·W_z + b_z)
+//! heads: Z ⊙ γ_i + β_i, then rotated           output: (U ⊙ A·V)·W_o + b_o
+//! ```
+//!
+//! Source: Hua et al., "Transformer quality in linear time", 2022, section 2.2. With A = I this is a gated
+//! linear unit; with U = 1 it is plain attention with one head.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use mixlab_kernels::{Activation, gated_product, linear};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::position::Rotary;
+use crate::{Builder, Initialiser, ModelError, Role};
+
+/// First values of the factors γ of queries and keys. The offsets β start at 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AffineInitialisation {
+    /// γ = 1: queries and keys start equal (GAU-alpha).
+    #[default]
+    Ones,
+    /// γ normal around 0, as in the FLASH paper's appendix.
+    Normal {
+        /// Standard deviation.
+        #[serde(default = "crate::position::default_deviation")]
+        deviation: f64,
+    },
+}
+
+impl From<AffineInitialisation> for Initialiser {
+    fn from(config: AffineInitialisation) -> Self {
+        match config {
+            AffineInitialisation::Ones => Initialiser::Ones,
+            AffineInitialisation::Normal { deviation } => Initialiser::Normal { deviation },
+        }
+    }
+}
+
+/// Sizes and options of a gated unit.
+pub(super) struct GatedUnitOptions {
+    /// Model width d.
+    pub width: usize,
+    /// Expanded width e.
+    pub expanded: usize,
+    /// Shared query and key width s.
+    pub key_width: usize,
+    /// Number of affine maps of Z: 2 in GAU, 4 in FLASH.
+    pub heads: usize,
+    pub bias: bool,
+    pub affine_bias: bool,
+    pub affine: AffineInitialisation,
+    pub rotary: Option<Rotary>,
+}
+
+/// The expanded width e of a unit: `expansion · width`, rounded.
+pub(super) fn expanded_width(expansion: f64, width: usize) -> usize {
+    (expansion * width as f64).round() as usize
+}
+
+/// # Errors
+/// An expansion, key width, γ deviation or layer count outside its range.
+pub(super) fn check_unit(
+    expansion: f64,
+    width: usize,
+    key_width: usize,
+    affine: AffineInitialisation,
+    layers_per_block: usize,
+) -> Result<(), ModelError> {
+    if !(expansion.is_finite() && expansion <= 64.0 && expanded_width(expansion, width) >= 1) {
+        return Err(ModelError::out_of_range("model.mixer.expansion", expansion, "above 0 and at most 64"));
+    }
+    for (key, value) in
+        [("model.mixer.key_width", key_width), ("model.mixer.layers_per_block", layers_per_block)]
+    {
+        if value == 0 || value > 1 << 16 {
+            return Err(ModelError::out_of_range(key, value, "1 to 65536"));
+        }
+    }
+    match affine {
+        AffineInitialisation::Ones => Ok(()),
+        AffineInitialisation::Normal { deviation } => {
+            crate::position::check_deviation("model.mixer.affine.deviation", deviation)
+        }
+    }
+}
+
+/// See the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct GatedUnit {
+    /// `[d, 2e + s]`: W_u, W_v, W_z side by side.
+    input: Param<Tensor<2>>,
+    /// `[2e + s]`.
+    input_bias: Option<Param<Tensor<1>>>,
+    /// One row γ a head, `[heads, s]`; queries before keys, quadratic before linear.
+    gamma: Param<Tensor<2>>,
+    /// One row β a head, `[heads, s]`.
+    beta: Option<Param<Tensor<2>>>,
+    /// `[e, d]`.
+    output: Param<Tensor<2>>,
+    /// `[d]`.
+    output_bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    rotary: Option<Rotary>,
+}
+
+/// The projections of an input `[b, n, d]`.
+pub(super) struct Projected<const HEADS: usize> {
+    /// U before its activation, `[b, n, e]`.
+    pub gate: Tensor<3>,
+    /// V, `[b, n, e]`.
+    pub value: Tensor<3>,
+    /// Rotated affine images of Z, `[b, n, s]` each.
+    pub heads: [Tensor<3>; HEADS],
+}
+
+impl GatedUnit {
+    pub(super) fn new(options: GatedUnitOptions, builder: &Builder) -> Self {
+        let GatedUnitOptions { width, expanded, key_width, heads, bias, affine_bias, affine, rotary } =
+            options;
+        let parts = [expanded, expanded, key_width];
+        let zeros = |name: &str, size| bias.then(|| builder.parameter(name, [size], Initialiser::Zeros));
+        let shape = [heads, key_width];
+        GatedUnit {
+            input: builder.fused_matrix("input", width, &parts, Role::Input),
+            input_bias: zeros("input_bias", parts.iter().sum()),
+            gamma: builder.parameter("gamma", shape, affine.into()),
+            beta: affine_bias.then(|| builder.parameter("beta", shape, Initialiser::Zeros)),
+            output: builder.matrix("output", [expanded, width], Role::Output),
+            output_bias: zeros("output_bias", width),
+            rotary,
+        }
+    }
+
+    /// Projects `x` `[b, n, d]`, whose first row stands at position `start`.
+    pub(super) fn project<const HEADS: usize>(&self, x: Tensor<3>, start: usize) -> Projected<HEADS> {
+        let (weight, bias) = (self.input.val(), self.input_bias.as_ref().map(Param::val));
+        let ([d, total], e) = (weight.dims(), self.expanded());
+        // The weight is cut, not the product: the gradient of a cut is a zero-filled tensor of the uncut
+        // shape, and the product has a row for every token.
+        let part = |columns: std::ops::Range<usize>, activation| {
+            let bias = bias.clone().map(|bias| bias.slice([columns.clone()]));
+            linear(x.clone(), weight.clone().slice([0..d, columns]), bias, activation)
+        };
+        let shared = part(2 * e..total, Activation::Silu);
+        Projected {
+            gate: part(0..e, Activation::Identity),
+            value: part(e..2 * e, Activation::Silu),
+            heads: std::array::from_fn(|head| self.head(shared.clone(), head, start)),
+        }
+    }
+
+    /// The expanded width e.
+    pub(super) fn expanded(&self) -> usize {
+        self.output.val().dims()[0]
+    }
+
+    /// `Z ⊙ γ + β` of one head, rotated.
+    fn head(&self, shared: Tensor<3>, head: usize, start: usize) -> Tensor<3> {
+        let [b, n, s] = shared.dims();
+        let row = |parameter: &Param<Tensor<2>>| parameter.val().slice([head..head + 1, 0..s]).unsqueeze();
+        let mut x = shared * row(&self.gamma);
+        if let Some(beta) = &self.beta {
+            x = x + row(beta);
+        }
+        match &self.rotary {
+            Some(rotary) => rotary.rotate(x.reshape([b, n, 1, s]), start).reshape([b, n, s]),
+            None => x,
+        }
+    }
+
+    /// Zeros where the unit's parameters are and in their precision.
+    pub(super) fn zeros<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
+        let like = self.output.val();
+        Tensor::zeros(shape, (&like.device(), like.dtype()))
+    }
+
+    /// `(silu(gate) ⊙ attended)·W_o + b_o`, `[b, n, e]` to `[b, n, d]`.
+    pub(super) fn finish(&self, attended: Tensor<3>, gate: Tensor<3>) -> Tensor<3> {
+        let gated = gated_product(attended, gate, Activation::Silu);
+        let bias = self.output_bias.as_ref().map(Param::val);
+        linear(gated, self.output.val(), bias, Activation::Identity)
+    }
+}

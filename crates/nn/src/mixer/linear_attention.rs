@@ -1,0 +1,230 @@
+//! Linear attention: `o_i = φ(q_i)ᵀ Σ_j φ(k_j)v_jᵀ / (φ(q_i)·Σ_j φ(k_j) + ε)` with φ = elu + 1, in h heads.
+//!
+//! The two sums are the whole memory, so generation takes constant time and space a token. Source:
+//! Katharopoulos et al., "Transformers are RNNs", 2020, equations 4, 5 and 7. With rotation on, φ(q) and
+//! φ(k) turn in the numerator only, which keeps the denominator positive (Su et al., "RoFormer", 2021,
+//! equation 19).
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use mixlab_kernels::{Activation, LinearOptions, Mask, linear, linear_attention};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::check_divides;
+use super::state::numbers;
+use crate::position::{Rotary, RotaryConfig};
+use crate::{Builder, Context, Initialiser, ModelError, Promises, Role};
+
+/// Positions the causal form processes together: speed only, the result does not depend on it.
+const CHUNK: usize = 64;
+
+/// Options of linear attention.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LinearAttentionConfig {
+    /// Number of heads; divides the model width.
+    pub heads: usize,
+    /// ε of the denominator.
+    pub epsilon: f64,
+    /// Whether queries, keys and values have biases.
+    pub qkv_bias: bool,
+    /// Whether the output matrix has a bias.
+    pub output_bias: bool,
+    /// Rotation of mapped queries and keys; off by default.
+    #[serde(default = "RotaryConfig::none")]
+    pub rotary: RotaryConfig,
+}
+
+impl Default for LinearAttentionConfig {
+    fn default() -> Self {
+        LinearAttentionConfig {
+            heads: 4,
+            epsilon: 1e-6,
+            qkv_bias: false,
+            output_bias: false,
+            rotary: RotaryConfig::none(),
+        }
+    }
+}
+
+impl LinearAttentionConfig {
+    /// # Errors
+    /// Heads that do not divide the width, a rotation wider than a head, or an ε that is not positive.
+    pub fn validate(&self, width: usize) -> Result<(), ModelError> {
+        check_divides(("model.mixer.heads", self.heads), ("model.width", width))?;
+        self.rotary.validate(width / self.heads)?;
+        if self.epsilon > 0.0 && self.epsilon.is_finite() {
+            return Ok(());
+        }
+        Err(ModelError::out_of_range("model.mixer.epsilon", self.epsilon, "a positive number"))
+    }
+
+    pub(super) fn init(&self, width: usize, builder: &Builder) -> LinearAttention {
+        let matrix = |name, role| builder.matrix(name, [width, width], role);
+        let bias = |on: bool, name: &str| on.then(|| builder.parameter(name, [width], Initialiser::Zeros));
+        LinearAttention {
+            query: matrix("query", Role::Input),
+            key: matrix("key", Role::Input),
+            value: matrix("value", Role::Input),
+            output: matrix("output", Role::Output),
+            query_bias: bias(self.qkv_bias, "query_bias"),
+            key_bias: bias(self.qkv_bias, "key_bias"),
+            value_bias: bias(self.qkv_bias, "value_bias"),
+            output_bias: bias(self.output_bias, "output_bias"),
+            rotary: self.rotary.init(width / self.heads),
+            config: self.clone(),
+        }
+    }
+
+    /// What linear attention promises in one direction.
+    pub fn promises(&self, causal: bool) -> Promises {
+        Promises {
+            causal,
+            any_length: true,
+            padding_safe: true,
+            streaming: causal,
+            prefix_consistent: causal,
+            permutation_equivariant: !causal && self.rotary.is_none(),
+        }
+    }
+}
+
+/// See the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct LinearAttention {
+    /// `[d, d]`.
+    query: Param<Tensor<2>>,
+    /// `[d, d]`.
+    key: Param<Tensor<2>>,
+    /// `[d, d]`.
+    value: Param<Tensor<2>>,
+    /// `[d, d]`.
+    output: Param<Tensor<2>>,
+    query_bias: Option<Param<Tensor<1>>>,
+    key_bias: Option<Param<Tensor<1>>>,
+    value_bias: Option<Param<Tensor<1>>>,
+    output_bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    rotary: Option<Rotary>,
+    #[module(skip)]
+    config: LinearAttentionConfig,
+}
+
+/// The running sums of linear attention.
+#[derive(Clone, Debug)]
+pub struct LinearAttentionState {
+    /// Σ φ(k_j)v_jᵀ, `[b, h, d_h, d_h]`; rotated keys if rotation is on.
+    products: Tensor<4>,
+    /// Σ φ(k_j), `[b, h, d_h, 1]`; never rotated.
+    keys: Tensor<4>,
+    position: usize,
+}
+
+impl LinearAttentionState {
+    /// Number of positions seen.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Numbers held.
+    pub fn size(&self) -> usize {
+        numbers(&self.products) + numbers(&self.keys)
+    }
+}
+
+/// Mapped queries and keys, their rotated forms and the values, all `[b, n, h, d_h]`.
+struct Projected {
+    query: Tensor<4>,
+    key: Tensor<4>,
+    turned_query: Tensor<4>,
+    turned_key: Tensor<4>,
+    value: Tensor<4>,
+}
+
+impl LinearAttention {
+    /// Mixes `x` `[b, n, d]`.
+    pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
+        let p = self.project(x, context.start);
+        let options = |epsilon| LinearOptions {
+            causal: context.causal,
+            epsilon,
+            chunk: CHUNK,
+            mask: context.mask.clone(),
+        };
+        if self.rotary.is_none() {
+            return self.join(linear_attention(p.query, p.key, p.value, options(Some(self.config.epsilon))));
+        }
+        let ones = p.value.clone().narrow(3, 0, 1).ones_like();
+        let numerator = linear_attention(p.turned_query, p.turned_key, p.value, options(None));
+        let denominator = linear_attention(p.query, p.key, ones, options(None));
+        self.join(numerator / denominator.add_scalar(self.config.epsilon))
+    }
+
+    /// Zero sums for `batch` sequences.
+    pub fn state(&self, batch: usize) -> LinearAttentionState {
+        let weight = self.value.val();
+        let (h, width) = (self.config.heads, weight.dims()[1] / self.config.heads);
+        let zeros = |columns| Tensor::zeros([batch, h, width, columns], (&weight.device(), weight.dtype()));
+        LinearAttentionState { products: zeros(width), keys: zeros(1), position: 0 }
+    }
+
+    /// Mixes the next positions `x` `[b, k, d]` and adds them to the sums.
+    pub fn step(&self, x: Tensor<3>, state: &mut LinearAttentionState) -> Tensor<3> {
+        let count = x.dims()[1];
+        let p = self.project(x, state.position);
+        let ones = p.value.clone().narrow(3, 0, 1).ones_like();
+        let options = || LinearOptions { causal: true, epsilon: None, chunk: CHUNK, mask: Mask::default() };
+        let before = |query: &Tensor<4>, sums: &Tensor<4>| {
+            query.clone().swap_dims(1, 2).matmul(sums.clone()).swap_dims(1, 2)
+        };
+        let added = |key: Tensor<4>, value: Tensor<4>| {
+            key.swap_dims(1, 2).swap_dims(2, 3).matmul(value.swap_dims(1, 2)).detach()
+        };
+        let numerator = before(&p.turned_query, &state.products)
+            + linear_attention(p.turned_query, p.turned_key.clone(), p.value.clone(), options());
+        let denominator =
+            before(&p.query, &state.keys) + linear_attention(p.query, p.key.clone(), ones.clone(), options());
+        state.products = state.products.clone() + added(p.turned_key, p.value);
+        state.keys = state.keys.clone() + added(p.key, ones);
+        state.position += count;
+        self.join(numerator / denominator.add_scalar(self.config.epsilon))
+    }
+
+    /// The options the mixer was made from.
+    pub fn config(&self) -> &LinearAttentionConfig {
+        &self.config
+    }
+
+    fn project(&self, x: Tensor<3>, start: usize) -> Projected {
+        let [b, n, d] = x.dims();
+        let heads = self.config.heads;
+        let part = |weight: &Param<Tensor<2>>, bias: &Option<Param<Tensor<1>>>, activation| {
+            linear(x.clone(), weight.val(), bias.as_ref().map(Param::val), activation).reshape([
+                b,
+                n,
+                heads,
+                d / heads,
+            ])
+        };
+        let turn = |x: &Tensor<4>| match &self.rotary {
+            Some(rotary) => rotary.rotate(x.clone(), start),
+            None => x.clone(),
+        };
+        let query = part(&self.query, &self.query_bias, Activation::EluPlusOne);
+        let key = part(&self.key, &self.key_bias, Activation::EluPlusOne);
+        Projected {
+            turned_query: turn(&query),
+            turned_key: turn(&key),
+            query,
+            key,
+            value: part(&self.value, &self.value_bias, Activation::Identity),
+        }
+    }
+
+    fn join(&self, heads: Tensor<4>) -> Tensor<3> {
+        let [b, n, h, width] = heads.dims();
+        let bias = self.output_bias.as_ref().map(Param::val);
+        linear(heads.reshape([b, n, h * width]), self.output.val(), bias, Activation::Identity)
+    }
+}
