@@ -4,18 +4,20 @@
 //! This is the only crate that may contain `unsafe`, SIMD or knowledge of a particular back end.
 
 mod activation;
+mod cpu;
 mod cross_entropy;
 mod dropout;
 mod embedding;
-mod flex;
 mod gated;
+#[cfg(test)]
+mod harness;
 mod linear;
 mod linear_attention;
 mod mask;
 mod mixed_chunk_attention;
 mod norm;
+mod operand;
 mod optimizer;
-mod real;
 mod rotary;
 mod score_attention;
 mod softmax_attention;

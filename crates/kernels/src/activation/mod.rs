@@ -1,8 +1,17 @@
 //! Element-wise activations.
 
-mod portable;
+mod backend;
+mod cpu;
+pub(crate) mod functions;
+pub(crate) mod portable;
+#[cfg(test)]
+mod tests;
 
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
+
+use crate::cpu::serves;
+use backend::ActivationBackend;
 
 /// An element-wise function f.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +22,7 @@ pub enum Activation {
     Relu,
     /// f(x) = max(x, 0)².
     SquaredRelu,
-    /// f(x) = x · Φ(x) with the exact normal distribution function.
+    /// f(x) = x · Φ(x) with the exact normal distribution function (Hendrycks and Gimpel 2016).
     Gelu,
     /// f(x) = x/2 · (1 + tanh(sqrt(2/π) · (x + 0.044715·x³))).
     GeluTanh,
@@ -30,5 +39,8 @@ pub enum Activation {
 
 /// `f(x)`, element by element; the shape stays.
 pub fn activation<const D: usize>(x: Tensor<D>, kind: Activation) -> Tensor<D> {
-    portable::activation(x, kind)
+    if kind == Activation::Identity || !serves(&x) {
+        return portable::activation(x, kind);
+    }
+    Tensor::from_dispatch(Dispatch::fused_activation(x.into_dispatch(), kind))
 }

@@ -3,13 +3,14 @@
 use burn::tensor::Tensor;
 
 use crate::Activation;
+use crate::activation::portable;
 
 pub(crate) fn gated_product<const D: usize>(
     value: Tensor<D>,
     gate: Tensor<D>,
     activation: Activation,
 ) -> Tensor<D> {
-    value * crate::activation(gate, activation)
+    value * portable::activation(gate, activation)
 }
 
 pub(crate) fn glu<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {

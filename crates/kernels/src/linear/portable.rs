@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::Activation;
+use crate::activation::portable;
 
 pub(crate) fn linear<const D: usize>(
     x: Tensor<D>,
@@ -19,5 +20,5 @@ pub(crate) fn linear<const D: usize>(
         None => flat,
     };
     shape[D - 1] = out;
-    crate::activation(flat, activation).reshape(shape)
+    portable::activation(flat, activation).reshape(shape)
 }

@@ -1,232 +1,235 @@
-//! The updates as one loop over memory.
+//! The updates over fixed blocks of all parameters at once, in place.
 
-use burn::tensor::{DType, Shape};
+use burn::backend::Flex;
+use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::{AdaptiveMoments, Coefficients, UpdateRule};
-use crate::flex::{Dense, output, tensor};
-use crate::real::Real;
+use super::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, Updated};
+use crate::cpu::{BLOCK, Real, output, owned, slice, sum, vectorised, with_real};
 
-/// Elements a task works on. It does not depend on the number of threads, so neither do the sums.
-const BLOCK: usize = 1 << 14;
-
-/// Runs the function for the tensor's type.
-macro_rules! for_type {
-    ($dtype:expr, $function:ident ( $($argument:expr),* )) => {
-        match $dtype {
-            DType::F32 => $function::<f32>($($argument),*),
-            DType::F64 => $function::<f64>($($argument),*),
-            other => panic!("parameters are f32 or f64, not {other:?}"),
-        }
-    };
-}
-
-pub(super) fn adaptive_update(
-    tensors: [FlexTensor; 4],
-    coefficients: Coefficients,
-) -> (FlexTensor, FlexTensor, FlexTensor) {
-    for_type!(tensors[0].dtype(), adaptive(tensors, coefficients))
-}
-
-pub(super) fn momentum_update(
-    tensors: [FlexTensor; 3],
-    coefficients: Coefficients,
-) -> (FlexTensor, FlexTensor) {
-    for_type!(tensors[0].dtype(), momentum(tensors, coefficients))
-}
-
-pub(super) fn plain_update(
+/// The tensors of one slot as the back end holds them.
+struct Held {
     parameter: FlexTensor,
     gradient: FlexTensor,
-    coefficients: Coefficients,
-) -> FlexTensor {
-    for_type!(parameter.dtype(), plain(parameter, gradient, coefficients))
+    moments: Vec<FlexTensor>,
+    weight_decay: f64,
 }
 
-pub(super) fn sum_of_squares(x: FlexTensor) -> FlexTensor {
-    for_type!(x.dtype(), squares(x))
+/// A block of a slot.
+struct Piece<'a, T> {
+    slot: usize,
+    parameter: &'a mut [T],
+    gradient: &'a [T],
+    moments: Vec<&'a mut [T]>,
+    weight_decay: T,
 }
 
-fn adaptive<T: Real>(
-    tensors: [FlexTensor; 4],
-    coefficients: Coefficients,
-) -> (FlexTensor, FlexTensor, FlexTensor) {
-    let rule = coefficients.step.rule;
-    let (UpdateRule::AdamW(moments) | UpdateRule::Lamb(moments)) = rule else {
-        unreachable!("only rules with two moments are updated here")
-    };
-    let shape = tensors[0].layout().shape().clone();
-    let [parameter, gradient, first, second] = tensors.map(Dense::new);
-    let (p, g) = (parameter.values::<T>(), gradient.values::<T>());
-    let (m, v) = (first.values::<T>(), second.values::<T>());
-    let constants = Constants::<T>::new(&coefficients, &moments);
-    let mut new_p = output::<T>(p.len());
-    let (mut new_m, mut new_v) = (output::<T>(p.len()), output::<T>(p.len()));
-    new_p
-        .par_chunks_mut(BLOCK)
-        .zip(new_m.par_chunks_mut(BLOCK).zip(new_v.par_chunks_mut(BLOCK)))
-        .enumerate()
-        .for_each(|(block, (new_p, (new_m, new_v)))| {
-            let at = block * BLOCK..block * BLOCK + new_p.len();
-            let inputs = [&p[at.clone()], &g[at.clone()], &m[at.clone()], &v[at]];
-            match rule {
-                UpdateRule::Lamb(_) => constants.lamb_direction(inputs, [new_p, new_m, new_v]),
-                UpdateRule::AdamW(_) | UpdateRule::Sgd { .. } => {
-                    constants.adamw(inputs, [new_p, new_m, new_v])
-                }
+pub(super) fn update(slots: Vec<Slot>, step: &UpdateStep) -> Vec<Updated> {
+    let dtype = slots[0].parameter.dtype();
+    let mut held: Vec<Held> = slots.into_iter().map(hold).collect();
+    with_real!(dtype, R => {
+        let mut pieces = cut::<R>(&mut held);
+        match step.rule {
+            UpdateRule::AdamW(rule) => {
+                let numbers = Numbers::new(&rule, step);
+                pieces.par_iter_mut().for_each(|piece| adamw(piece, &numbers));
             }
-        });
-    if matches!(rule, UpdateRule::Lamb(_)) {
-        apply_direction(&mut new_p, p, coefficients.step.learning_rate);
-    }
-    (tensor(new_p, shape.clone()), tensor(new_m, shape.clone()), tensor(new_v, shape))
-}
-
-/// Turns LAMB's direction u in `new_p` into the new parameter `p − λ·(‖p‖/‖u‖)·u`.
-fn apply_direction<T: Real>(new_p: &mut [T], p: &[T], learning_rate: f64) {
-    let (size, length) = (sum_squares(p).sqrt(), sum_squares(new_p).sqrt());
-    let ratio = if size > 0.0 && length > 0.0 { size / length } else { 1.0 };
-    let rate = T::from_f64(learning_rate * ratio);
-    new_p.par_chunks_mut(BLOCK).zip(p.par_chunks(BLOCK)).for_each(|(new_p, p)| {
-        for (u, &p) in new_p.iter_mut().zip(p) {
-            *u = p - rate * *u;
+            UpdateRule::Lamb(rule) => lamb(&mut pieces, &Numbers::new(&rule, step)),
+            UpdateRule::Sgd { momentum, nesterov } => {
+                let numbers = SgdNumbers {
+                    scale: R::of(step.gradient_scale),
+                    rate: R::of(step.learning_rate),
+                    momentum: R::of(momentum),
+                    nesterov,
+                };
+                pieces.par_iter_mut().for_each(|piece| sgd(piece, &numbers));
+            }
         }
     });
+    held.into_iter().map(release).collect()
 }
 
-/// The numbers of an adaptive update that are the same for every element.
-struct Constants<T> {
-    gradient_scale: T,
-    beta1: T,
-    rest1: T,
-    beta2: T,
-    rest2: T,
-    correct1: T,
-    correct2: T,
-    epsilon: T,
+/// Σ x² in double precision: blocks in parallel, their sums in order.
+pub(super) fn square_sum(x: &Tensor<1>) -> f64 {
+    let x = primitive(x.clone()).to_contiguous();
+    with_real!(x.dtype(), R => {
+        let blocks: Vec<f64> = slice::<R>(&x).par_chunks(BLOCK).map(block_square_sum).collect();
+        blocks.iter().sum()
+    })
+}
+
+/// # Panics
+/// If the tensor is tracked or on another device; `optimizer_update` has excluded both.
+fn primitive(tensor: Tensor<1>) -> FlexTensor {
+    match tensor.try_into_primitive::<Flex>() {
+        Ok(primitive) => primitive,
+        Err(error) => panic!("expected an untracked tensor of the CPU: {error:?}"),
+    }
+}
+
+fn hold(slot: Slot) -> Held {
+    Held {
+        parameter: owned(primitive(slot.parameter)),
+        gradient: primitive(slot.gradient).to_contiguous(),
+        moments: slot.moments.into_iter().map(|moment| owned(primitive(moment))).collect(),
+        weight_decay: slot.weight_decay,
+    }
+}
+
+fn release(held: Held) -> Updated {
+    Updated {
+        parameter: Tensor::from_primitive::<Flex>(held.parameter),
+        moments: held.moments.into_iter().map(Tensor::from_primitive::<Flex>).collect(),
+    }
+}
+
+/// The blocks of all slots, in order. A tensor that something else holds is copied here.
+fn cut<T: Real>(held: &mut [Held]) -> Vec<Piece<'_, T>> {
+    let mut pieces = Vec::new();
+    for (slot, held) in held.iter_mut().enumerate() {
+        let parameters = held.parameter.storage_mut::<T>().chunks_mut(BLOCK);
+        let gradients = slice::<T>(&held.gradient).chunks(BLOCK);
+        let mut moments: Vec<_> =
+            held.moments.iter_mut().map(|moment| moment.storage_mut::<T>().chunks_mut(BLOCK)).collect();
+        for (parameter, gradient) in parameters.zip(gradients) {
+            let moments = moments.iter_mut().filter_map(Iterator::next).collect();
+            let weight_decay = T::of(held.weight_decay);
+            pieces.push(Piece { slot, parameter, gradient, moments, weight_decay });
+        }
+    }
+    pieces
+}
+
+/// The numbers of an adaptive rule in the precision of the parameters.
+struct Numbers<T> {
+    scale: T,
     rate: T,
-    keep: T,
-    decay: T,
+    beta1: T,
+    beta2: T,
+    /// 1 − β₁ and 1 − β₂.
+    rest1: T,
+    rest2: T,
+    /// Reciprocals of the bias corrections.
+    unbias1: T,
+    unbias2: T,
+    epsilon: T,
 }
 
-impl<T: Real> Constants<T> {
-    fn new(coefficients: &Coefficients, moments: &AdaptiveMoments) -> Self {
-        let (correct1, correct2) = coefficients.corrections(moments);
-        let step = &coefficients.step;
-        let real = T::from_f64;
-        Constants {
-            gradient_scale: real(step.gradient_scale),
-            beta1: real(moments.beta1),
-            rest1: real(1.0 - moments.beta1),
-            beta2: real(moments.beta2),
-            rest2: real(1.0 - moments.beta2),
-            correct1: real(correct1),
-            correct2: real(correct2),
-            epsilon: real(moments.epsilon),
-            rate: real(step.learning_rate),
-            keep: real(1.0 - step.learning_rate * coefficients.weight_decay),
-            decay: real(coefficients.weight_decay),
+impl<T: Real> Numbers<T> {
+    fn new(rule: &AdaptiveMoments, step: &UpdateStep) -> Self {
+        let (first, second) = step.corrections(rule);
+        Numbers {
+            scale: T::of(step.gradient_scale),
+            rate: T::of(step.learning_rate),
+            beta1: T::of(rule.beta1),
+            beta2: T::of(rule.beta2),
+            rest1: T::of(1.0 - rule.beta1),
+            rest2: T::of(1.0 - rule.beta2),
+            unbias1: T::of(1.0 / first),
+            unbias2: T::of(1.0 / second),
+            epsilon: T::of(rule.epsilon),
         }
     }
 
-    /// New moments and the direction m̂ / (sqrt(v̂) + ε) of one element.
+    /// Moves the moments of one element and returns m̂ / (sqrt(v̂) + ε).
     #[inline(always)]
-    fn moments(&self, g: T, m: T, v: T) -> (T, T, T) {
-        let g = self.gradient_scale * g;
-        let m = self.beta1 * m + self.rest1 * g;
-        let v = self.beta2 * v + self.rest2 * (g * g);
-        let direction = (self.correct1 * m) / ((self.correct2 * v).sqrt() + self.epsilon);
-        (m, v, direction)
-    }
-
-    #[inline(always)]
-    fn each(&self, [p, g, m, v]: [&[T]; 4], [np, nm, nv]: [&mut [T]; 3], combine: impl Fn(T, T) -> T) {
-        let count = np.len();
-        let (p, g, m, v) = (&p[..count], &g[..count], &m[..count], &v[..count]);
-        let (nm, nv) = (&mut nm[..count], &mut nv[..count]);
-        for i in 0..count {
-            let (new_m, new_v, direction) = self.moments(g[i], m[i], v[i]);
-            nm[i] = new_m;
-            nv[i] = new_v;
-            np[i] = combine(p[i], direction);
-        }
-    }
-
-    fn adamw(&self, inputs: [&[T]; 4], outputs: [&mut [T]; 3]) {
-        self.each(inputs, outputs, |p, direction| self.keep * p - self.rate * direction);
-    }
-
-    fn lamb_direction(&self, inputs: [&[T]; 4], outputs: [&mut [T]; 3]) {
-        self.each(inputs, outputs, |p, direction| direction + self.decay * p);
+    fn direction(&self, gradient: T, first: &mut T, second: &mut T) -> T {
+        let gradient = gradient * self.scale;
+        *first = self.beta1.mul_add(*first, self.rest1 * gradient);
+        *second = self.beta2.mul_add(*second, self.rest2 * (gradient * gradient));
+        *first * self.unbias1 / ((*second * self.unbias2).sqrt() + self.epsilon)
     }
 }
 
-fn momentum<T: Real>(tensors: [FlexTensor; 3], coefficients: Coefficients) -> (FlexTensor, FlexTensor) {
-    let UpdateRule::Sgd { momentum, nesterov } = coefficients.step.rule else {
-        unreachable!("only SGD keeps a velocity")
-    };
-    let shape = tensors[0].layout().shape().clone();
-    let [parameter, gradient, velocity] = tensors.map(Dense::new);
-    let (p, g, b) = (parameter.values::<T>(), gradient.values::<T>(), velocity.values::<T>());
-    let (scale, decay) =
-        (T::from_f64(coefficients.step.gradient_scale), T::from_f64(coefficients.weight_decay));
-    let rate = T::from_f64(coefficients.step.learning_rate);
-    // The first velocity is the gradient itself, whatever the stored vector holds.
-    let carry = T::from_f64(if coefficients.step.step == 1 { 0.0 } else { momentum });
-    let ahead = T::from_f64(momentum);
-    let (mut new_p, mut new_b) = (output::<T>(p.len()), output::<T>(p.len()));
-    new_p.par_chunks_mut(BLOCK).zip(new_b.par_chunks_mut(BLOCK)).enumerate().for_each(
-        |(block, (new_p, new_b))| {
-            let start = block * BLOCK;
-            for i in 0..new_p.len() {
-                let gradient = scale * g[start + i] + decay * p[start + i];
-                let velocity = carry * b[start + i] + gradient;
-                new_b[i] = velocity;
-                new_p[i] =
-                    p[start + i] - rate * if nesterov { gradient + ahead * velocity } else { velocity };
-            }
-        },
-    );
-    (tensor(new_p, shape.clone()), tensor(new_b, shape))
+struct SgdNumbers<T> {
+    scale: T,
+    rate: T,
+    momentum: T,
+    nesterov: bool,
 }
 
-fn plain<T: Real>(parameter: FlexTensor, gradient: FlexTensor, coefficients: Coefficients) -> FlexTensor {
-    let shape = parameter.layout().shape().clone();
-    let (parameter, gradient) = (Dense::new(parameter), Dense::new(gradient));
-    let (p, g) = (parameter.values::<T>(), gradient.values::<T>());
-    let (scale, decay) =
-        (T::from_f64(coefficients.step.gradient_scale), T::from_f64(coefficients.weight_decay));
-    let rate = T::from_f64(coefficients.step.learning_rate);
-    let mut new_p = output::<T>(p.len());
-    new_p.par_chunks_mut(BLOCK).enumerate().for_each(|(block, new_p)| {
-        let start = block * BLOCK;
-        for (i, new) in new_p.iter_mut().enumerate() {
-            *new = p[start + i] - rate * (scale * g[start + i] + decay * p[start + i]);
-        }
-    });
-    tensor(new_p, shape)
-}
-
-fn squares<T: Real>(x: FlexTensor) -> FlexTensor {
-    let sum = sum_squares(Dense::new(x).values::<T>());
-    tensor(vec![T::from_f64(sum)], Shape::from([1]))
-}
-
-/// Σ x² in f64: eight interleaved sums a block, then the blocks in order.
-fn sum_squares<T: Real>(x: &[T]) -> f64 {
-    let blocks: Vec<f64> = x
-        .par_chunks(BLOCK)
-        .map(|block| {
-            let mut lanes = [0.0f64; 8];
-            for part in block.chunks(8) {
-                for (lane, &x) in lanes.iter_mut().zip(part) {
-                    let x = x.to_f64();
-                    *lane += x * x;
-                }
-            }
-            lanes.iter().sum()
+/// LAMB needs the norms of a whole slot between the two halves of its update.
+fn lamb<T: Real>(pieces: &mut [Piece<'_, T>], numbers: &Numbers<T>) {
+    let slots = pieces.last().map_or(0, |piece| piece.slot + 1);
+    let mut updates: Vec<Vec<T>> = pieces.iter().map(|piece| output(piece.parameter.len())).collect();
+    let squares: Vec<(f64, f64)> = pieces
+        .par_iter_mut()
+        .zip(&mut updates)
+        .map(|(piece, update)| {
+            lamb_direction(piece, update, numbers);
+            (block_square_sum(piece.parameter), block_square_sum(update))
         })
         .collect();
-    blocks.iter().sum()
+    let mut norms = vec![(0.0, 0.0); slots];
+    for (piece, (parameter, update)) in pieces.iter().zip(squares) {
+        norms[piece.slot].0 += parameter;
+        norms[piece.slot].1 += update;
+    }
+    pieces.par_iter_mut().zip(&updates).for_each(|(piece, update)| {
+        let (parameter, square) = norms[piece.slot];
+        let rate = T::of(numbers.rate.wide() * super::trust_ratio(parameter, square));
+        descend(piece.parameter, update, rate);
+    });
+}
+
+vectorised! {
+    fn adamw<T: Real>(piece: &mut Piece<'_, T>, numbers: &Numbers<T>) {
+        let [first, second] = piece.moments.as_mut_slice() else { return };
+        let keep = T::ONE - numbers.rate * piece.weight_decay;
+        let moments = first.iter_mut().zip(second.iter_mut());
+        for ((p, &g), (first, second)) in piece.parameter.iter_mut().zip(piece.gradient).zip(moments) {
+            let direction = numbers.direction(g, first, second);
+            *p = keep * *p - numbers.rate * direction;
+        }
+    }
+}
+
+vectorised! {
+    fn lamb_direction<T: Real>(piece: &mut Piece<'_, T>, update: &mut [T], numbers: &Numbers<T>) {
+        let [first, second] = piece.moments.as_mut_slice() else { return };
+        let moments = first.iter_mut().zip(second.iter_mut());
+        let values = piece.parameter.iter().zip(piece.gradient);
+        for ((update, (&p, &g)), (first, second)) in update.iter_mut().zip(values).zip(moments) {
+            *update = piece.weight_decay.mul_add(p, numbers.direction(g, first, second));
+        }
+    }
+}
+
+vectorised! {
+    fn sgd<T: Real>(piece: &mut Piece<'_, T>, numbers: &SgdNumbers<T>) {
+        let SgdNumbers { scale, rate, momentum, nesterov } = *numbers;
+        let decay = piece.weight_decay;
+        let values = piece.parameter.iter_mut().zip(piece.gradient);
+        match piece.moments.as_mut_slice() {
+            [velocity] => {
+                // Both forms are g·a + velocity·b of the new velocity.
+                let (a, b) = if nesterov { (T::ONE, momentum) } else { (T::ZERO, T::ONE) };
+                for ((p, &g), velocity) in values.zip(velocity.iter_mut()) {
+                    let gradient = decay.mul_add(*p, scale * g);
+                    *velocity = momentum.mul_add(*velocity, gradient);
+                    *p = *p - rate * (gradient * a + *velocity * b);
+                }
+            }
+            _ => {
+                for (p, &g) in values {
+                    *p = *p - rate * decay.mul_add(*p, scale * g);
+                }
+            }
+        }
+    }
+}
+
+vectorised! {
+    fn descend<T: Real>(parameter: &mut [T], update: &[T], rate: T) {
+        for (p, &u) in parameter.iter_mut().zip(update) {
+            *p = *p - rate * u;
+        }
+    }
+}
+
+vectorised! {
+    fn block_square_sum<T: Real>(x: &[T]) -> f64 {
+        sum(x, |x: T| x.wide() * x.wide())
+    }
 }

@@ -1,228 +1,139 @@
-//! Parameter updates of first-order optimisers, all tensors in one pass.
-//!
-//! Tensors are vectors: the update of an element does not depend on the shape of its parameter, except
-//! through LAMB's norms, which are over the whole parameter.
+//! Optimiser updates of all parameters of a model in one pass.
 
 mod cpu;
 mod portable;
 #[cfg(test)]
 mod tests;
 
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 
-/// Adam with decoupled weight decay, or LAMB when a trust ratio is used.
-///
-/// ```text
-/// m ← β1·m + (1−β1)·g        v ← β2·v + (1−β2)·g²
-/// u = m̂ / (sqrt(v̂) + ε)      m̂ = m / (1−β1^t), v̂ = v / (1−β2^t) with bias correction, else m, v
-/// ```
-///
-/// Sources: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, algorithm 2; You et al.,
-/// "Large batch optimization for deep learning", 2020, algorithm 2.
+use crate::cpu::serves;
+
+/// Numbers of the rules that keep a first and a second moment of the gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdaptiveMoments {
-    /// Decay of the first moment, β1.
+    /// Decay rate β₁ of the first moment, in [0, 1).
     pub beta1: f64,
-    /// Decay of the second moment, β2.
+    /// Decay rate β₂ of the second moment, in [0, 1).
     pub beta2: f64,
     /// ε, added to the root of the second moment.
     pub epsilon: f64,
-    /// Whether the moments' start at zero is corrected for.
+    /// Whether the moments are divided by 1 − βᵗ.
     pub bias_correction: bool,
 }
 
-/// The rule that turns gradients into updates. λ is the learning rate, w the weight decay.
+/// How a gradient g moves a parameter p. With `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
+/// `m̂ = m/(1−β₁ᵗ)`, `v̂ = v/(1−β₂ᵗ)` (or m and v themselves without bias correction), rate η and weight decay λ:
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UpdateRule {
-    /// `p ← p·(1 − λ·w) − λ·u`.
+    /// `p ← (1 − ηλ)·p − η·m̂/(sqrt(v̂) + ε)`. Source: Loshchilov and Hutter, "Decoupled weight decay
+    /// regularization", 2019, algorithm 2.
     AdamW(AdaptiveMoments),
-    /// `p ← p − λ·r·(u + w·p)` with the trust ratio r = ‖p‖ / ‖u + w·p‖, or 1 where either norm is zero.
+    /// `u = m̂/(sqrt(v̂) + ε) + λ·p`, `p ← p − η·‖p‖/‖u‖·u`; the ratio is 1 where a norm is zero. Source:
+    /// You et al., "Large batch optimization for deep learning", 2020, algorithm 2 with φ the identity.
     Lamb(AdaptiveMoments),
-    /// `g ← g + w·p`, `b ← μ·b + g` (b = g at the first step), `p ← p − λ·b`, or `p − λ·(g + μ·b)` with Nesterov's look-ahead.
+    /// `g ← g + λ·p`, `velocity ← momentum·velocity + g`, `p ← p − η·velocity`; with `nesterov` the step is
+    /// `g + momentum·velocity`. Source: Sutskever et al., 2013, in the form common to training frameworks.
     Sgd {
-        /// μ; zero: no velocity is kept.
+        /// Share of the velocity that is kept, in [0, 1). At 0 there is no velocity.
         momentum: f64,
-        /// Nesterov's form.
+        /// Whether the step looks ahead along the velocity.
         nesterov: bool,
     },
 }
 
 impl UpdateRule {
-    /// Names of the vectors the rule keeps for every parameter, in the order of [`Slot::moments`].
+    /// Names of the vectors a slot of this rule keeps, in the order of [`Slot::moments`].
     pub fn moment_names(&self) -> &'static [&'static str] {
         match self {
             UpdateRule::AdamW(_) | UpdateRule::Lamb(_) => &["first_moment", "second_moment"],
-            UpdateRule::Sgd { momentum, .. } if *momentum != 0.0 => &["velocity"],
-            UpdateRule::Sgd { .. } => &[],
+            UpdateRule::Sgd { momentum, .. } if *momentum == 0.0 => &[],
+            UpdateRule::Sgd { .. } => &["velocity"],
         }
     }
 }
 
-/// One parameter on its way through an update.
+/// One parameter, flattened, with what an update of it needs. All vectors have one length.
+///
+/// The update is made in place in vectors that nothing else holds: move tensors in, do not clone them.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// Its values.
+    /// The parameter.
     pub parameter: Tensor<1>,
-    /// Gradient of the loss.
+    /// Its gradient.
     pub gradient: Tensor<1>,
-    /// What the rule keeps, as [`UpdateRule::moment_names`] lists; zeros before the first step.
+    /// Its moments, zero before the first update; see [`UpdateRule::moment_names`].
     pub moments: Vec<Tensor<1>>,
-    /// Weight decay of this parameter.
+    /// Weight decay λ of this parameter.
     pub weight_decay: f64,
 }
 
-/// A parameter after an update.
-#[derive(Clone, Debug)]
-pub struct Updated {
-    /// New values.
-    pub parameter: Tensor<1>,
-    /// New vectors of the rule.
-    pub moments: Vec<Tensor<1>>,
-}
-
-/// What all parameters share in one update.
+/// What one update of all slots has in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UpdateStep {
     /// The rule.
     pub rule: UpdateRule,
-    /// λ of this step.
+    /// Rate η of this step.
     pub learning_rate: f64,
-    /// Number of this update, from 1.
+    /// Number t of this update, from 1.
     pub step: u64,
-    /// Factor on every gradient, below 1 when the global norm was clipped.
+    /// Factor on every gradient, such as that of norm clipping.
     pub gradient_scale: f64,
 }
 
-/// The update of one element-wise rule with everything that does not depend on the element worked out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Coefficients {
-    pub step: UpdateStep,
-    pub weight_decay: f64,
-}
-
-impl Coefficients {
-    /// 1/(1−β1^t) and 1/(1−β2^t), or 1 and 1 without bias correction.
-    pub(crate) fn corrections(&self, moments: &AdaptiveMoments) -> (f64, f64) {
-        if !moments.bias_correction {
+impl UpdateStep {
+    /// What the moments are divided by.
+    fn corrections(&self, rule: &AdaptiveMoments) -> (f64, f64) {
+        if !rule.bias_correction {
             return (1.0, 1.0);
         }
-        let correction = |beta: f64| 1.0 / (1.0 - beta.powf(self.step.step as f64));
-        (correction(moments.beta1), correction(moments.beta2))
+        let power = |beta: f64| 1.0 - beta.powf(self.step as f64);
+        (power(rule.beta1), power(rule.beta2))
     }
 }
 
-/// Applies one update to every slot.
+/// A parameter after its update.
+#[derive(Clone, Debug)]
+pub struct Updated {
+    /// The new parameter.
+    pub parameter: Tensor<1>,
+    /// The new moments.
+    pub moments: Vec<Tensor<1>>,
+}
+
+/// Updates every parameter once, in one pass over all of them; the results are in the order of `slots`.
 ///
 /// # Panics
-/// If a slot does not hold the moments its rule keeps.
+/// If the vectors of a slot differ in length, if a slot has another number of moments than its rule,
+/// if `step` is 0, or if a tensor is tracked by autodiff.
 pub fn optimizer_update(slots: Vec<Slot>, step: &UpdateStep) -> Vec<Updated> {
-    slots.into_iter().map(|slot| update(slot, step)).collect()
-}
-
-/// `sqrt(Σ g²)` over all elements of all tensors, summed in an order that depends on their sizes alone.
-pub fn global_norm(gradients: &[Tensor<1>]) -> f64 {
-    gradients.iter().map(sum_of_squares).sum::<f64>().sqrt()
-}
-
-fn sum_of_squares(tensor: &Tensor<1>) -> f64 {
-    let sum = <Dispatch as OptimizerBackend>::sum_of_squares(tensor.clone().into_dispatch());
-    Tensor::<1>::from_dispatch(sum).into_scalar::<f64>()
-}
-
-fn update(slot: Slot, step: &UpdateStep) -> Updated {
-    let coefficients = Coefficients { step: *step, weight_decay: slot.weight_decay };
-    assert_eq!(slot.moments.len(), step.rule.moment_names().len(), "one vector for each that the rule keeps");
-    let (parameter, gradient) = (slot.parameter.into_dispatch(), slot.gradient.into_dispatch());
-    let mut moments = slot.moments.into_iter().map(Tensor::into_dispatch);
-    match (moments.next(), moments.next()) {
-        (Some(first), Some(second)) => {
-            let (p, m, v) = <Dispatch as OptimizerBackend>::adaptive_update(
-                parameter,
-                gradient,
-                first,
-                second,
-                coefficients,
-            );
-            let moments = vec![Tensor::from_dispatch(m), Tensor::from_dispatch(v)];
-            Updated { parameter: Tensor::from_dispatch(p), moments }
-        }
-        (Some(velocity), None) => {
-            let (p, b) =
-                <Dispatch as OptimizerBackend>::momentum_update(parameter, gradient, velocity, coefficients);
-            Updated { parameter: Tensor::from_dispatch(p), moments: vec![Tensor::from_dispatch(b)] }
-        }
-        (None, _) => {
-            let p = <Dispatch as OptimizerBackend>::plain_update(parameter, gradient, coefficients);
-            Updated { parameter: Tensor::from_dispatch(p), moments: Vec::new() }
-        }
+    assert!(step.step > 0, "updates are counted from 1");
+    for slot in &slots {
+        let length = slot.parameter.dims();
+        let vectors = slot.moments.iter().chain([&slot.gradient]);
+        assert!(vectors.clone().all(|v| v.dims() == length), "vectors of a slot differ in length");
+        assert_eq!(slot.moments.len(), step.rule.moment_names().len(), "moments of {:?}", step.rule);
+        let mut all = vectors.chain([&slot.parameter]);
+        assert!(all.all(|v| !v.device().is_autodiff()), "an update is not tracked: pass `inner()` tensors");
+    }
+    let Some(dtype) = slots.first().map(|slot| slot.parameter.dtype()) else { return Vec::new() };
+    let uniform = |x: &Tensor<1>| serves(x) && x.dtype() == dtype;
+    if slots.iter().all(|s| uniform(&s.parameter) && uniform(&s.gradient) && s.moments.iter().all(uniform)) {
+        cpu::update(slots, step)
+    } else {
+        slots.into_iter().map(|slot| portable::update(slot, step)).collect()
     }
 }
 
-#[backend_extension(Flex)]
-pub(crate) trait OptimizerBackend: Backend {
-    fn adaptive_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        first: FloatTensor<Self>,
-        second: FloatTensor<Self>,
-        coefficients: Coefficients,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        portable::adaptive_update::<Self>([parameter, gradient, first, second], coefficients)
-    }
-
-    fn momentum_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        velocity: FloatTensor<Self>,
-        coefficients: Coefficients,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        portable::momentum_update::<Self>([parameter, gradient, velocity], coefficients)
-    }
-
-    fn plain_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        coefficients: Coefficients,
-    ) -> FloatTensor<Self> {
-        portable::plain_update::<Self>(parameter, gradient, coefficients)
-    }
-
-    fn sum_of_squares(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        portable::sum_of_squares::<Self>(tensor)
-    }
+/// Euclidean norm of all tensors together, `sqrt(Σ x²)`, summed in double precision in a fixed order.
+pub fn global_norm(tensors: &[Tensor<1>]) -> f64 {
+    let square = |x: &Tensor<1>| {
+        if serves(x) && !x.device().is_autodiff() { cpu::square_sum(x) } else { portable::square_sum(x) }
+    };
+    tensors.iter().map(square).sum::<f64>().sqrt()
 }
 
-impl OptimizerBackend for Flex {
-    fn adaptive_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        first: FloatTensor<Self>,
-        second: FloatTensor<Self>,
-        coefficients: Coefficients,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        cpu::adaptive_update([parameter, gradient, first, second], coefficients)
-    }
-
-    fn momentum_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        velocity: FloatTensor<Self>,
-        coefficients: Coefficients,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        cpu::momentum_update([parameter, gradient, velocity], coefficients)
-    }
-
-    fn plain_update(
-        parameter: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        coefficients: Coefficients,
-    ) -> FloatTensor<Self> {
-        cpu::plain_update(parameter, gradient, coefficients)
-    }
-
-    fn sum_of_squares(tensor: FloatTensor<Self>) -> FloatTensor<Self> {
-        cpu::sum_of_squares(tensor)
-    }
+/// ‖p‖/‖u‖ from the squares of the norms; 1 where either vanishes.
+fn trust_ratio(parameter: f64, update: f64) -> f64 {
+    if parameter > 0.0 && update > 0.0 { (parameter / update).sqrt() } else { 1.0 }
 }

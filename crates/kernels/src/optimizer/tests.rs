@@ -1,143 +1,139 @@
-//! The CPU updates equal the portable ones; the rules are the published ones.
+use super::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, global_norm, optimizer_update, portable};
+use crate::harness::{Evaluation, PRECISIONS, assert_close, normals, numbers, same_bits};
+use burn::tensor::{Device, Tensor, TensorData};
+use mixlab_core::Precision;
 
-use burn::backend::Flex;
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use burn_flex::FlexTensor;
-use mixlab_core::{Key, Purpose};
+const ADAPTIVE: AdaptiveMoments =
+    AdaptiveMoments { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, bias_correction: true };
+const RULES: [UpdateRule; 6] = [
+    UpdateRule::AdamW(ADAPTIVE),
+    UpdateRule::AdamW(AdaptiveMoments { bias_correction: false, ..ADAPTIVE }),
+    UpdateRule::Lamb(ADAPTIVE),
+    UpdateRule::Sgd { momentum: 0.0, nesterov: false },
+    UpdateRule::Sgd { momentum: 0.9, nesterov: false },
+    UpdateRule::Sgd { momentum: 0.9, nesterov: true },
+];
+/// The last one is cut into several blocks of work.
+const LENGTHS: [usize; 7] = [1, 2, 63, 64, 65, 100, 40_000];
 
-use super::*;
-
-fn vector(size: usize, site: &str, dtype: DType) -> Tensor<1> {
-    let stream = Key::root(5).purpose(Purpose::Synthetic).site(site).sample(0);
-    let values: Vec<f64> = (0..size as u64).map(|i| stream.normal(i)).collect();
-    Tensor::from_data(TensorData::new(values, [size]), (&Device::flex(), dtype))
+fn vector(name: &str, length: usize, precision: Precision) -> Tensor<1> {
+    let data = TensorData::new(normals(name, length), [length]);
+    Tensor::from_data(data, (&Device::flex(), precision.dtype().into()))
 }
 
-fn flex(tensor: &Tensor<1>, dtype: DType) -> FlexTensor {
-    FlexTensor::from_data(tensor.to_data().convert_dtype(dtype))
+fn slots(rule: UpdateRule, precision: Precision) -> Vec<Slot> {
+    let slot = |(i, &length): (usize, &usize)| Slot {
+        parameter: vector(&format!("parameter {i}"), length, precision),
+        gradient: vector(&format!("gradient {i}"), length, precision),
+        moments: rule
+            .moment_names()
+            .iter()
+            .map(|name| vector(name, length, precision).abs().mul_scalar(0.1))
+            .collect(),
+        weight_decay: if i % 2 == 0 { 0.1 } else { 0.0 },
+    };
+    LENGTHS.iter().enumerate().map(slot).collect()
 }
 
-fn values(tensor: FlexTensor) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().try_into_vec().expect("converted to f64 above")
+fn step(rule: UpdateRule) -> UpdateStep {
+    UpdateStep { rule, learning_rate: 0.01, step: 3, gradient_scale: 0.5 }
 }
 
-fn rules() -> Vec<UpdateRule> {
-    let moments =
-        |bias_correction| AdaptiveMoments { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, bias_correction };
-    vec![
-        UpdateRule::AdamW(moments(true)),
-        UpdateRule::AdamW(moments(false)),
-        UpdateRule::Lamb(moments(true)),
-        UpdateRule::Lamb(moments(false)),
-        UpdateRule::Sgd { momentum: 0.9, nesterov: false },
-        UpdateRule::Sgd { momentum: 0.9, nesterov: true },
-        UpdateRule::Sgd { momentum: 0.0, nesterov: false },
-    ]
+fn evaluation(updated: Vec<super::Updated>) -> Evaluation {
+    let name = |slot: usize, tensor: usize| format!("slot {slot} tensor {tensor}");
+    let mut result = Vec::new();
+    for (slot, updated) in updated.into_iter().enumerate() {
+        for (i, tensor) in std::iter::once(updated.parameter).chain(updated.moments).enumerate() {
+            result.push((name(slot, i), numbers(tensor)));
+        }
+    }
+    result
 }
 
-fn assert_close(name: &str, found: &[f64], expected: &[f64], tolerance: f64) {
-    assert_eq!(found.len(), expected.len(), "{name}");
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        assert!((f - e).abs() <= tolerance * (1.0 + e.abs()), "{name}[{i}]: {f} instead of {e}");
+#[test]
+fn the_pass_over_all_equals_the_portable_updates() {
+    for rule in RULES {
+        for (precision, tolerance) in PRECISIONS {
+            let fast = || evaluation(optimizer_update(slots(rule, precision), &step(rule)));
+            let portable = slots(rule, precision).into_iter().map(|slot| portable::update(slot, &step(rule)));
+            let name = format!("{rule:?} {precision:?}");
+            assert_close(&name, &fast(), &evaluation(portable.collect()), tolerance);
+            same_bits(&name, fast);
+        }
     }
 }
 
 #[test]
-fn fast_equals_portable() {
-    for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 2e-6)] {
-        for size in [1, 2, 63, 64, 65, 100, BLOCK_AND_A_BIT] {
-            for rule in rules() {
-                for step in [1, 7] {
-                    let step = UpdateStep { rule, learning_rate: 0.05, step, gradient_scale: 0.7 };
-                    compare(size, dtype, tolerance, Coefficients { step, weight_decay: 0.1 });
-                }
-            }
-        }
-    }
+fn shared_tensors_are_left_as_they_were() {
+    let rule = UpdateRule::AdamW(ADAPTIVE);
+    let before = slots(rule, Precision::F32);
+    let updated = optimizer_update(before.clone(), &step(rule));
+    assert_ne!(numbers(updated[3].parameter.clone()), numbers(before[3].parameter.clone()));
+    let again = slots(rule, Precision::F32);
+    assert_eq!(numbers(before[3].parameter.clone()), numbers(again[3].parameter.clone()));
+    assert_eq!(numbers(before[3].moments[1].clone()), numbers(again[3].moments[1].clone()));
 }
 
-/// More than one block of the kernel, and not a whole number of them.
-const BLOCK_AND_A_BIT: usize = (1 << 14) + 3;
-
-fn compare(size: usize, dtype: DType, tolerance: f64, coefficients: Coefficients) {
-    let tensor = |site| flex(&vector(size, site, dtype), dtype);
-    let positive = flex(&vector(size, "v", dtype).abs(), dtype);
-    let (p, g, m) = (tensor("p"), tensor("g"), tensor("m"));
-    match coefficients.step.rule {
-        UpdateRule::AdamW(_) | UpdateRule::Lamb(_) => {
-            let inputs = || [p.clone(), g.clone(), m.clone(), positive.clone()];
-            let fast = cpu::adaptive_update(inputs(), coefficients);
-            let slow = portable::adaptive_update::<Flex>(inputs(), coefficients);
-            assert_close("parameter", &values(fast.0), &values(slow.0), tolerance);
-            assert_close("first", &values(fast.1), &values(slow.1), tolerance);
-            assert_close("second", &values(fast.2), &values(slow.2), tolerance);
-        }
-        UpdateRule::Sgd { momentum, .. } if momentum != 0.0 => {
-            let inputs = || [p.clone(), g.clone(), m.clone()];
-            let fast = cpu::momentum_update(inputs(), coefficients);
-            let slow = portable::momentum_update::<Flex>(inputs(), coefficients);
-            assert_close("parameter", &values(fast.0), &values(slow.0), tolerance);
-            assert_close("velocity", &values(fast.1), &values(slow.1), tolerance);
-        }
-        UpdateRule::Sgd { .. } => {
-            let fast = cpu::plain_update(p.clone(), g.clone(), coefficients);
-            let slow = portable::plain_update::<Flex>(p, g, coefficients);
-            assert_close("parameter", &values(fast), &values(slow), tolerance);
-        }
-    }
-}
-
-/// Two LAMB steps of the reference the method's authors' formula gives for these numbers (computed by
-/// hand from the algorithm: ε 1e-6, decay 0.1, learning rate 0.01).
 #[test]
-fn lamb_takes_the_published_steps() {
+fn a_view_of_a_larger_tensor_is_updated_alone() {
+    let rule = UpdateRule::Sgd { momentum: 0.0, nesterov: false };
+    let large = vector("large", 10, Precision::F64);
+    let slot = Slot {
+        parameter: large.clone().narrow(0, 3, 4),
+        gradient: Tensor::ones([4], (&large.device(), large.dtype())),
+        moments: Vec::new(),
+        weight_decay: 0.0,
+    };
+    let step = UpdateStep { rule, learning_rate: 1.0, step: 1, gradient_scale: 1.0 };
+    let updated = numbers(optimizer_update(vec![slot], &step).remove(0).parameter);
+    let expected: Vec<f64> = numbers(large)[3..7].iter().map(|x| x - 1.0).collect();
+    assert_eq!(updated, expected);
+}
+
+#[test]
+fn lamb_leaves_the_ratio_at_one_for_a_zero_parameter() {
+    let rule = UpdateRule::Lamb(AdaptiveMoments { epsilon: 0.0, ..ADAPTIVE });
     let device = Device::flex();
-    let vector = |x: [f64; 3]| Tensor::<1>::from_data(TensorData::from(x), (&device, DType::F64));
-    let moments = AdaptiveMoments { beta1: 0.9, beta2: 0.999, epsilon: 1e-6, bias_correction: true };
-    let zero = || vector([0.0; 3]);
+    let zeros = || Tensor::<1>::zeros([3], &device);
+    let slot = Slot {
+        parameter: zeros(),
+        gradient: Tensor::ones([3], &device),
+        moments: vec![zeros(), zeros()],
+        weight_decay: 0.0,
+    };
+    let step = UpdateStep { rule, learning_rate: 0.1, step: 1, gradient_scale: 1.0 };
+    let updated = numbers(optimizer_update(vec![slot], &step).remove(0).parameter);
+    assert!(updated.iter().all(|p| (p + 0.1).abs() < 1e-6), "{updated:?}");
+}
+
+#[test]
+fn the_global_norm_is_exact_enough_and_does_not_overflow() {
+    for (precision, _) in PRECISIONS {
+        let tensors: Vec<_> = LENGTHS.iter().map(|&length| vector("norm", length, precision)).collect();
+        let expected: f64 = tensors.iter().flat_map(|x| numbers(x.clone())).map(|x| x * x).sum();
+        assert!((global_norm(&tensors) / expected.sqrt() - 1.0).abs() < 1e-12);
+    }
+    let large = Tensor::<1>::full([4], 1e30, &Device::flex());
+    assert!((global_norm(&[large]) / 2e30 - 1.0).abs() < 1e-6);
+    assert_eq!(global_norm(&[]), 0.0);
+}
+
+/// One LAMB step worked out by hand: the direction is (1.1, −1.2, 1.3) up to ε, the ratio
+/// sqrt(14)/sqrt(4.34) = 1.79605.
+#[test]
+fn lamb_takes_the_published_step() {
+    let vector =
+        |x: [f64; 3]| Tensor::<1>::from_data(TensorData::from(x), (&Device::flex(), Precision::F64.dtype()));
     let slot = Slot {
         parameter: vector([1.0, -2.0, 3.0]),
         gradient: vector([0.1, -0.2, 0.3]),
-        moments: vec![zero(), zero()],
+        moments: vec![vector([0.0; 3]), vector([0.0; 3])],
         weight_decay: 0.1,
     };
-    let step =
-        UpdateStep { rule: UpdateRule::Lamb(moments), learning_rate: 0.01, step: 1, gradient_scale: 1.0 };
-    let updated = optimizer_update(vec![slot], &step).remove(0);
-    // Direction (1.1, −1.2, 1.3) up to ε, ratio sqrt(14)/sqrt(4.34) = 1.79605.
-    let expected = [1.0 - 0.0197566, -2.0 + 0.0215526, 3.0 - 0.0233487];
-    let found: Vec<f64> = updated.parameter.into_data().try_into_vec().expect("f64");
-    assert_close("parameter", &found, &expected, 1e-6);
-}
-
-#[test]
-fn same_bits_with_one_and_two_threads() {
-    let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
-        pool.install(|| {
-            let moments = AdaptiveMoments { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, bias_correction: true };
-            let step = UpdateStep {
-                rule: UpdateRule::Lamb(moments),
-                learning_rate: 0.1,
-                step: 3,
-                gradient_scale: 1.0,
-            };
-            let tensor = |site| flex(&vector(50_000, site, DType::F32), DType::F32);
-            let inputs = [
-                tensor("p"),
-                tensor("g"),
-                tensor("m"),
-                flex(&vector(50_000, "v", DType::F32).abs(), DType::F32),
-            ];
-            values(cpu::adaptive_update(inputs, Coefficients { step, weight_decay: 0.1 }).0)
-        })
-    };
-    assert_eq!(run(1), run(2));
-}
-
-#[test]
-fn global_norm_is_over_all_tensors() {
-    let device = Device::flex();
-    let vector = |x: &[f32]| Tensor::<1>::from_data(TensorData::new(x.to_vec(), [x.len()]), &device);
-    assert_eq!(global_norm(&[vector(&[3.0]), vector(&[0.0, 4.0])]), 5.0);
+    let rule = UpdateRule::Lamb(AdaptiveMoments { beta2: 0.999, ..ADAPTIVE });
+    let step = UpdateStep { rule, learning_rate: 0.01, step: 1, gradient_scale: 1.0 };
+    let found = numbers(optimizer_update(vec![slot], &step).remove(0).parameter);
+    for (found, expected) in found.into_iter().zip([1.0 - 0.0197566, -2.0 + 0.0215526, 3.0 - 0.0233487]) {
+        assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
+    }
 }

@@ -1,0 +1,24 @@
+//! What the CPU kernels share: the number types, vectorised elementary functions, run-time choice
+//! of the instruction set, memory, the fixed split of work, and matrix products.
+//!
+//! Determinism: work is cut into blocks whose size does not depend on the number of threads, and
+//! every sum is a fixed tree. The same inputs give the same bits on one thread and on many.
+
+mod blocks;
+mod memory;
+mod product;
+mod real;
+mod reduce;
+mod rows;
+mod single;
+mod vectorised;
+
+pub(crate) use blocks::{BLOCK, block_rows, for_blocks, for_blocks_with, sum_blocks};
+pub(crate) use memory::{expand, output, owned, serves, slice, tensor, with_real};
+pub(crate) use product::{Matrix, product, viewable};
+pub(crate) use real::Real;
+pub(crate) use reduce::{sum, sum2};
+pub(crate) use rows::{Rows, with_rows};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use vectorised::Level;
+pub(crate) use vectorised::vectorised;
