@@ -12,7 +12,7 @@
 //! assert_eq!(sample.uniform(1000), dropout.sample(41).uniform(1000));
 //! ```
 
-use crate::philox::philox4x32_10;
+use crate::philox::{philox4x32_10, philox4x32_10_lanes};
 
 /// What a random number is for. Two purposes never share a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +125,17 @@ impl Stream {
         philox4x32_10([b0, b1, self.sample[0], self.sample[1]], self.key)
     }
 
+    /// The blocks `first .. first + N`, word by word: element `l` of the four arrays is a word of
+    /// `block(first + l)`. Always inlined, for vectorised kernels.
+    #[inline(always)]
+    pub fn blocks<const N: usize>(&self, first: u64) -> [[u32; N]; 4] {
+        let (mut low, mut high) = ([0; N], [0; N]);
+        for (l, (low, high)) in low.iter_mut().zip(&mut high).enumerate() {
+            [*low, *high] = words(first.wrapping_add(l as u64));
+        }
+        philox4x32_10_lanes([low, high, [self.sample[0]; N], [self.sample[1]; N]], self.key)
+    }
+
     /// 32 uniform bits of one element.
     #[inline]
     pub fn bits(&self, element: u64) -> u32 {
@@ -189,6 +200,7 @@ pub fn hash64(bytes: &[u8]) -> u64 {
     h ^ (h >> 31)
 }
 
+#[inline(always)]
 fn words(x: u64) -> [u32; 2] {
     [x as u32, (x >> 32) as u32]
 }
@@ -217,6 +229,15 @@ mod tests {
         let mut seen: BTreeSet<[u32; 4]> = others.iter().map(|s| s.block(0)).collect();
         seen.insert(base.sample(5).block(0));
         assert_eq!(seen.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn blocks_are_the_single_blocks() {
+        let first = u64::from(u32::MAX) - 1;
+        let blocks = stream().blocks::<4>(first);
+        for l in 0..4 {
+            assert_eq!(blocks.map(|word| word[l]), stream().block(first + l as u64));
+        }
     }
 
     #[test]

@@ -12,4 +12,4 @@ mod philox;
 pub use device::{DeviceChoice, Precision, UnknownDevice};
 pub use diagnose::{Diagnose, ExitKind};
 pub use key::{Key, Purpose, Stream, hash64};
-pub use philox::philox4x32_10;
+pub use philox::{philox4x32_10, philox4x32_10_lanes};

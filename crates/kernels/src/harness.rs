@@ -58,7 +58,7 @@ impl Inputs {
     fn create(&self, values: Vec<f64>) -> Tensor<1> {
         let length = values.len();
         let data = TensorData::new(values, [length]);
-        Tensor::from_data(data, (&self.device, self.precision.dtype().into()))
+        Tensor::from_data(data, (&self.device, self.precision.dtype()))
     }
 }
 

@@ -71,6 +71,18 @@ pub(crate) fn owned(tensor: FlexTensor) -> FlexTensor {
     if whole { tensor } else { tensor.to_contiguous() }
 }
 
+/// The numbers of an integer tensor as indices below `bound`.
+///
+/// # Panics
+/// If a number is not.
+pub(crate) fn indices(tensor: &FlexTensor, bound: usize) -> Vec<usize> {
+    let index = |x: i64| match usize::try_from(x) {
+        Ok(index) if index < bound => index,
+        _ => panic!("index {x} of {bound}"),
+    };
+    tensor.clone().into_data().iter::<i64>().map(index).collect()
+}
+
 /// A parameter as a vector of `width` numbers: `absent` if it is missing, repeated if it is a scalar.
 pub(crate) fn expand<T: Real>(parameter: Option<&FlexTensor>, width: usize, absent: T) -> Vec<T> {
     match parameter {

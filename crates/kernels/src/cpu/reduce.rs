@@ -49,9 +49,36 @@ pub(crate) fn sum2<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T {
     tree(lanes)
 }
 
+/// max x_i; −∞ of nothing. What is not a number is passed over.
+#[inline(always)]
+pub(crate) fn largest<T: Real>(x: &[T]) -> T {
+    let mut lanes = [T::NEG_INFINITY; LANES];
+    let mut chunks = x.chunks_exact(LANES);
+    for chunk in &mut chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = x.larger(*lane);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane = x.larger(*lane);
+    }
+    lanes.into_iter().fold(T::NEG_INFINITY, T::larger)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{sum, sum2};
+    use super::{largest, sum, sum2};
+
+    #[test]
+    fn largest_is_found_anywhere() {
+        assert_eq!(largest::<f32>(&[]), f32::NEG_INFINITY);
+        for n in [1, 2, 31, 32, 33, 100] {
+            for at in 0..n {
+                let x: Vec<f32> = (0..n).map(|i| if i == at { -1.0 } else { -2.0 - i as f32 }).collect();
+                assert_eq!(largest(&x), -1.0);
+            }
+        }
+    }
 
     #[test]
     fn every_element_is_counted_once() {

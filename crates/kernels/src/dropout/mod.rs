@@ -1,12 +1,20 @@
 //! Keyed dropout: the mask is a pure function of (key, sample id, element).
 
+mod backend;
+mod cpu;
 mod portable;
 mod scores;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 use mixlab_core::Key;
+
+use crate::cpu::serves;
+use backend::DropoutBackend;
 
 pub(crate) use scores::drop_scores;
 
@@ -40,5 +48,8 @@ impl Dropout {
 /// If the batch axis and `options.samples` differ in length.
 pub fn dropout<const D: usize>(x: Tensor<D>, options: &Dropout) -> Tensor<D> {
     assert_eq!(x.dims()[0], options.samples.len(), "one sample id a row of the batch");
-    portable::dropout(x, options)
+    if !serves(&x) {
+        return portable::dropout(x, options);
+    }
+    Tensor::from_dispatch(Dispatch::fused_dropout(x.into_dispatch(), options.clone()))
 }

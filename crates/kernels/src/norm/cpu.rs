@@ -240,7 +240,7 @@ vectorised! {
             };
             for (i, dx) in dx.iter_mut().enumerate() {
                 let normalised = (x[i] - shift) * inverse;
-                *dx = inverse * (dy[i].mul_add(rows.gain[i], -mean) - normalised * slope);
+                *dx = inverse * (dy[i] * rows.gain[i] - mean - normalised * slope);
             }
         }
     }

@@ -18,7 +18,7 @@ const LENGTHS: [usize; 7] = [1, 2, 63, 64, 65, 100, 40_000];
 
 fn vector(name: &str, length: usize, precision: Precision) -> Tensor<1> {
     let data = TensorData::new(normals(name, length), [length]);
-    Tensor::from_data(data, (&Device::flex(), precision.dtype().into()))
+    Tensor::from_data(data, (&Device::flex(), precision.dtype()))
 }
 
 fn slots(rule: UpdateRule, precision: Precision) -> Vec<Slot> {

@@ -1,8 +1,16 @@
 //! Rotary position embedding.
 
+mod backend;
+mod cpu;
 mod portable;
+#[cfg(test)]
+mod tests;
 
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
+
+use crate::cpu::serves;
+use backend::RotaryBackend;
 
 /// Which channels form a rotated pair. A checkpoint fixes the layout: the two differ by a
 /// permutation of channels.
@@ -35,5 +43,10 @@ pub fn rotary(
         rotated_width.is_multiple_of(2) && rotated_width <= width,
         "rotated width {rotated_width} must be even and at most the head width {width}"
     );
-    portable::rotary(x, layout, rotated_width, base, start)
+    if rotated_width == 0 || !serves(&x) {
+        return portable::rotary(x, layout, rotated_width, base, start);
+    }
+    let positions = start..start + x.dims()[1];
+    let rotation = cpu::Rotation::new(layout, rotated_width / 2, base, positions);
+    Tensor::from_dispatch(Dispatch::fused_rotary(x.into_dispatch(), rotation))
 }

@@ -1,0 +1,67 @@
+//! From the logits of some rows to their losses and the gradients of the logits.
+
+use rayon::prelude::*;
+
+use crate::cpu::{Real, block_rows, largest, sum, vectorised};
+
+/// A row that counts.
+#[derive(Clone, Copy)]
+pub(super) struct Row<T> {
+    /// Its place among all rows.
+    pub index: usize,
+    pub target: usize,
+    pub weight: T,
+}
+
+/// Turns logits without bias into `weight · (softmax − onehot(target))`, in place. Returns the weighted loss
+/// and, if asked, the sums of groups of rows of the result, a vector of the vocabulary for each group.
+pub(super) fn soft_targets<T: Real>(
+    logits: &mut [T],
+    bias: Option<&[T]>,
+    rows: &[Row<T>],
+    sum_rows: bool,
+) -> (f64, Vec<T>) {
+    let vocabulary = logits.len() / rows.len().max(1);
+    let group = block_rows(vocabulary);
+    let groups = rows.len().div_ceil(group);
+    let mut sums = vec![T::ZERO; if sum_rows { groups * vocabulary } else { 0 }];
+    let mut totals: Vec<&mut [T]> = sums.chunks_mut(vocabulary.max(1)).collect();
+    totals.resize_with(groups, Default::default);
+    let losses: Vec<f64> = logits
+        .par_chunks_mut(group * vocabulary)
+        .zip(rows.par_chunks(group))
+        .zip(totals)
+        .map(|((logits, rows), total)| {
+            let mut loss = 0.0;
+            for (logits, row) in logits.chunks_exact_mut(vocabulary).zip(rows) {
+                loss += soft_target(logits, bias.unwrap_or(&[]), row, total);
+            }
+            loss
+        })
+        .collect();
+    (losses.iter().sum(), sums)
+}
+
+vectorised! {
+    /// One row. An empty bias is none, an empty total is not added to.
+    fn soft_target<T: Real>(logits: &mut [T], bias: &[T], row: &Row<T>, total: &mut [T]) -> f64 {
+        for (logit, &bias) in logits.iter_mut().zip(bias) {
+            *logit += bias;
+        }
+        let highest = largest(logits);
+        let target = logits[row.target];
+        for logit in logits.iter_mut() {
+            *logit = (*logit - highest).exp();
+        }
+        let mass = sum(logits, |x: T| x);
+        let factor = row.weight / mass;
+        for x in logits.iter_mut() {
+            *x = *x * factor;
+        }
+        logits[row.target] = logits[row.target] - row.weight;
+        for (total, &x) in total.iter_mut().zip(logits.iter()) {
+            *total += x;
+        }
+        row.weight.wide() * (mass.wide().ln() + highest.wide() - target.wide())
+    }
+}

@@ -1,0 +1,44 @@
+//! The rotation as an operation of the CPU back end; its gradient is the rotation back.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Flex, backend_extension};
+use burn_flex::FlexTensor;
+
+use super::cpu::{self, Rotation};
+
+#[backend_extension(Autodiff, Flex)]
+pub(crate) trait RotaryBackend: Backend {
+    fn fused_rotary(x: FloatTensor<Self>, rotation: Rotation) -> FloatTensor<Self>;
+}
+
+impl RotaryBackend for Flex {
+    fn fused_rotary(x: FlexTensor, rotation: Rotation) -> FlexTensor {
+        cpu::rotate(&x, &rotation)
+    }
+}
+
+impl<C: CheckpointStrategy> RotaryBackend for Autodiff<Flex, C> {
+    fn fused_rotary(x: FloatTensor<Self>, rotation: Rotation) -> FloatTensor<Self> {
+        let node = x.node();
+        let y = cpu::rotate(&x.into_primitive(), &rotation);
+        match RotaryBackward.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::UnTracked(preparation) => preparation.finish(y),
+            OpsKind::Tracked(preparation) => preparation.finish(rotation, y),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RotaryBackward;
+
+impl Backward<Flex, 1> for RotaryBackward {
+    type State = Rotation;
+
+    fn backward(self, ops: Ops<Rotation, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let rotation = ops.state.inverse();
+        unary::<Flex, _>(ops.parents, ops.node, gradients, |dy| cpu::rotate(&dy, &rotation));
+    }
+}

@@ -1,0 +1,45 @@
+use super::{RotaryLayout, portable, rotary};
+use crate::harness::{SIZES, differentiate, fast_equals_portable, numbers};
+use burn::tensor::{Device, Tensor, TensorData};
+
+const LAYOUTS: [RotaryLayout; 2] = [RotaryLayout::SplitHalf, RotaryLayout::Interleaved];
+
+#[test]
+fn equals_the_portable_definition() {
+    for layout in LAYOUTS {
+        // The last makes several blocks of work; widths are even, so the odd sizes are those of the rest.
+        let shapes = SIZES.map(|n| [2, n, 3, 7]).into_iter().chain(SIZES.map(|w| [2, 3, 2, w + 4]));
+        for shape in shapes.chain([[2, 300, 3, 64]]) {
+            let rotated = shape[3] / 2 * 2 - 2;
+            fast_equals_portable(
+                &format!("{layout:?} {shape:?}"),
+                |t| rotary(t.input("x", shape), layout, rotated, 10_000.0, 5),
+                |t| portable::rotary(t.input("x", shape), layout, rotated, 10_000.0, 5),
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    for layout in LAYOUTS {
+        differentiate(&format!("{layout:?}"), |t| rotary(t.input("x", [1, 3, 2, 8]), layout, 6, 100.0, 2));
+    }
+}
+
+/// A test that the inner product depends on the distance alone would pass with the frequencies
+/// upside down; these numbers would not.
+#[test]
+fn angles_by_hand() {
+    let x = TensorData::from([[[[1.0f64, 2.0, 3.0, 4.0]], [[1.0, 2.0, 3.0, 4.0]]]]);
+    let x: Tensor<4> = Tensor::from_data(x, (&Device::flex(), burn::tensor::DType::F64));
+    // Base 100 and width 4: the second pair turns at a tenth of the first.
+    let (s, c) = 3f64.sin_cos();
+    let (s2, c2) = 0.3f64.sin_cos();
+    let split = numbers(rotary(x.clone(), RotaryLayout::SplitHalf, 4, 100.0, 2));
+    let interleaved = numbers(rotary(x, RotaryLayout::Interleaved, 4, 100.0, 2));
+    let expected = [c - 3.0 * s, 2.0 * c2 - 4.0 * s2, s + 3.0 * c, 2.0 * s2 + 4.0 * c2];
+    assert!(split[4..].iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-14), "{split:?}");
+    let expected = [c - 2.0 * s, s + 2.0 * c, 3.0 * c2 - 4.0 * s2, 3.0 * s2 + 4.0 * c2];
+    assert!(interleaved[4..].iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-14), "{interleaved:?}");
+}
