@@ -1,1 +1,52 @@
-//! Mixlab.
+//! From files to batches: readers, tokenizers, and batches that are a pure function of
+//! (files, seed, step).
+//!
+//! The way through the crate:
+//!
+//! 1. [`DataConfig`] names files; [`load`] reads them and sets the held-out text aside ([`TextSplit`]).
+//! 2. [`Tokenizer::train`] learns a vocabulary from the training part only.
+//! 3. [`Corpus::encode`] turns documents into one array of token ids.
+//! 4. [`TrainingData::batch`] answers with the batch of any step, in any order, always the same.
+//!    [`EvaluationData`] scores every token of the held-out text exactly once.
+//! 5. [`mask_batch`] hides tokens for a masked language model.
+//!
+//! ```
+//! use mixlab_data::{BatchOptions, Corpus, Documents, Tokenizer, TokenizerConfig, TrainingData};
+//! # fn main() -> Result<(), mixlab_data::DataError> {
+//! let text = Documents::from_iter(["The quick brown fox.", "It jumps."]);
+//! let tokenizer = Tokenizer::train(&TokenizerConfig::Byte, &text)?;
+//! let corpus = Corpus::encode(&tokenizer, &text)?;
+//! let options = BatchOptions { batch: 2, length: 8, ..BatchOptions::default() };
+//! let data = TrainingData::new(corpus, &tokenizer, options, 7)?;
+//! assert_eq!(data.batch(3, 0), data.batch(3, 0));
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod config;
+mod corpus;
+mod documents;
+mod error;
+mod evaluation;
+mod inspect;
+mod masking;
+mod read;
+mod split;
+mod tokenizer;
+mod training;
+
+pub use batch::{BatchOptions, TokenBatch};
+pub use config::{DataConfig, DocumentSeparator, FileFormat, Packing, SegmentMasks};
+pub use corpus::Corpus;
+pub use documents::Documents;
+pub use error::DataError;
+pub use evaluation::{EvaluationData, EvaluationOptions};
+pub use inspect::{FileSummary, inspect};
+pub use masking::{MaskingConfig, mask_batch};
+pub use read::read_file;
+pub use split::{TextSplit, load};
+pub use tokenizer::{END_OF_TEXT, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig};
+pub use training::TrainingData;

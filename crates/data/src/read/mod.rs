@@ -1,0 +1,80 @@
+//! From a path to documents.
+
+mod delimited;
+mod format;
+mod json_lines;
+mod parquet;
+mod plain;
+mod source;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use format::{Compression, Container, detect};
+pub(crate) use json_lines::first_record;
+
+use crate::{DataConfig, DataError, Documents};
+
+/// The documents of all `paths`, in order; folders stand for their data files sorted by name.
+pub(crate) fn read_all(paths: &[PathBuf], config: &DataConfig) -> Result<Documents, DataError> {
+    let mut all = Documents::default();
+    for path in paths {
+        for file in expand(path)? {
+            all.append(read_file(&file, config)?);
+        }
+    }
+    Ok(all)
+}
+
+/// The documents of one file. Of `config`, only the format, the text field and the document
+/// separator matter.
+///
+/// # Errors
+/// A missing, empty, binary, non-UTF-8, truncated, corrupt or malformed file, or one without the
+/// text field; always with the place in the file.
+pub fn read_file(path: &Path, config: &DataConfig) -> Result<Documents, DataError> {
+    let (container, compression) = detect(path, config.format)?;
+    let documents = match container {
+        Container::Parquet => parquet::read(path, &config.text_field)?,
+        Container::Text => plain::read(source::text(path, compression)?, config.document_separator),
+        Container::JsonLines => {
+            json_lines::read(path, &source::text(path, compression)?, &config.text_field)?
+        }
+        Container::Delimited(separator) => {
+            delimited::read(path, &source::text(path, compression)?, separator, &config.text_field)?
+        }
+    };
+    if documents.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(documents) }
+}
+
+/// Decompressed and checked text of a file that is not Parquet.
+pub(crate) fn file_text(path: &Path, compression: Compression) -> Result<String, DataError> {
+    source::text(path, compression)
+}
+
+/// Header of a delimited file, or columns of a Parquet file.
+pub(crate) fn columns(path: &Path, container: Container, text: &str) -> Result<Vec<String>, DataError> {
+    match container {
+        Container::Delimited(separator) => delimited::header(path, text, separator),
+        Container::Parquet => parquet::columns(path),
+        Container::Text | Container::JsonLines => Ok(Vec::new()),
+    }
+}
+
+fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable = |source| DataError::Io { action: "read", path: path.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if file.is_file() && detect(&file, crate::FileFormat::Auto).is_ok() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(DataError::EmptyFolder { path: path.to_owned() });
+    }
+    files.sort();
+    Ok(files)
+}

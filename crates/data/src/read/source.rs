@@ -1,0 +1,94 @@
+//! Bytes of a file, decompressed, and the proof that they are text.
+
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use super::Compression;
+use crate::DataError;
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The whole text of a file. A UTF-8 byte order mark is no part of it.
+pub(super) fn text(path: &Path, compression: Compression) -> Result<String, DataError> {
+    let bytes = bytes(path, compression)?;
+    if bytes.is_empty() {
+        return Err(DataError::Empty { path: path.to_owned() });
+    }
+    let mut text = check(path, bytes)?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    Ok(text)
+}
+
+/// Opens a file for reading.
+pub(super) fn open(path: &Path) -> Result<File, DataError> {
+    File::open(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => DataError::Missing { path: path.to_owned() },
+        _ => unreadable(path, source),
+    })
+}
+
+fn bytes(path: &Path, compression: Compression) -> Result<Vec<u8>, DataError> {
+    let mut file = open(path)?;
+    let length = file.metadata().map_err(|source| unreadable(path, source))?.len();
+    let mut bytes = Vec::new();
+    if length == 0 {
+        return Ok(bytes);
+    }
+    let (name, outcome) = match compression {
+        Compression::None => {
+            let read = file.read_to_end(&mut bytes);
+            return read.map(|_| bytes).map_err(|source| unreadable(path, source));
+        }
+        Compression::Gzip => {
+            ("gzip", flate2::bufread::MultiGzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes))
+        }
+        Compression::Zstd => {
+            let decoder = zstd::stream::read::Decoder::new(file);
+            ("zstd", decoder.and_then(|mut decoder| decoder.read_to_end(&mut bytes)))
+        }
+    };
+    match outcome {
+        Ok(_) => Ok(bytes),
+        Err(source) => Err(decompression_error(path, name, bytes.len(), source)),
+    }
+}
+
+fn decompression_error(
+    path: &Path,
+    compression: &'static str,
+    bytes: usize,
+    source: std::io::Error,
+) -> DataError {
+    let path = path.to_owned();
+    match source.kind() {
+        ErrorKind::UnexpectedEof => DataError::Truncated { path, compression, bytes },
+        _ => DataError::Corrupt { path, compression, bytes, source },
+    }
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> DataError {
+    DataError::Io { action: "read", path: path.to_owned(), source }
+}
+
+/// UTF-16 is recognised by its byte order mark before its NUL bytes make it look binary.
+fn check(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> {
+    let encoding = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => Some("UTF-16LE"),
+        Some([0xfe, 0xff]) => Some("UTF-16BE"),
+        _ => None,
+    };
+    if encoding.is_none()
+        && let Some(offset) = bytes.iter().position(|&byte| byte == 0)
+    {
+        return Err(DataError::Binary { path: path.to_owned(), offset });
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
+        DataError::NotUtf8 { path: path.to_owned(), offset, line, byte: bytes[offset], encoding }
+    })
+}
