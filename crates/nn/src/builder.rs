@@ -131,7 +131,8 @@ impl Builder {
             TensorData::new(values, shape),
             (&self.shared.device, self.shared.precision.dtype()),
         );
-        Param::initialized(ParamId::from(identity), tensor)
+        // Remembered on a plain device too: `Module::train` turns tracking on for such parameters only.
+        Param::initialized(ParamId::from(identity), tensor).set_require_grad(true)
     }
 
     /// Whether every parameter made so far has an identity of its own.

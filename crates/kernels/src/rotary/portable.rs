@@ -29,8 +29,7 @@ pub(crate) fn rotary(
         Tensor::from_data(TensorData::new(values, [1, length, 1, half]), (&options.0, options.1))
     };
     let (sin, cos) = (table(sin), table(cos));
-    let rest = x.clone().narrow(3, rotated_width, width - rotated_width);
-    let turned = x.narrow(3, 0, rotated_width);
+    let turned = x.clone().narrow(3, 0, rotated_width);
     let rotated = match layout {
         RotaryLayout::SplitHalf => {
             let (a, b) = (turned.clone().narrow(3, 0, half), turned.narrow(3, half, half));
@@ -45,7 +44,10 @@ pub(crate) fn rotary(
             Tensor::cat(vec![column(a), column(b)], 4).reshape([batch, length, heads, rotated_width])
         }
     };
-    if rotated_width == width { rotated } else { Tensor::cat(vec![rotated, rest], 3) }
+    if rotated_width == width {
+        return rotated;
+    }
+    Tensor::cat(vec![rotated, x.narrow(3, rotated_width, width - rotated_width)], 3)
 }
 
 fn rotate(a: Tensor<4>, b: Tensor<4>, sin: Tensor<4>, cos: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
