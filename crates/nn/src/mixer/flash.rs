@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use super::gated_unit::{GatedUnitOptions, Projected, check_unit, expanded_width};
 use super::gau::{default_expansion, default_key_width, one, yes};
 use super::state::numbers;
-use super::{AffineInitialisation, GatedUnit, check_rate};
+use super::{AffineInitialisation, GatedUnit};
+use crate::config::check_rate;
 use crate::position::{RelativeBias, RelativeBiasConfig, RotaryConfig, Span};
 use crate::{Builder, Context, ModelError, Promises};
 
@@ -169,8 +170,8 @@ pub struct FlashState {
     sum: Tensor<3>,
     /// Positions in completed chunks.
     completed: usize,
-    /// K^q, K^l `[b, r, s]` and V `[b, r, e]` of the present chunk, r < c.
-    present: Option<[Tensor<3>; 3]>,
+    /// K^q, K^l and V side by side for the r < c positions of the present chunk, `[b, r, 2s + e]`.
+    present: Option<Tensor<3>>,
 }
 
 impl FlashState {
@@ -181,35 +182,32 @@ impl FlashState {
 
     /// Numbers held.
     pub fn size(&self) -> usize {
-        numbers(&self.sum) + self.present.iter().flatten().map(numbers).sum::<usize>()
+        numbers(&self.sum) + self.present.as_ref().map_or(0, numbers)
     }
 
     /// Positions of the present chunk, r.
     fn in_chunk(&self) -> usize {
-        self.present.as_ref().map_or(0, |[key, ..]| key.dims()[1])
+        self.present.as_ref().map_or(0, |present| present.dims()[1])
     }
 
     /// Appends positions to the present chunk; gives K^q and V of the chunk so far. A chunk that is full
     /// joins the sum.
     fn append(&mut self, new: [Tensor<3>; 3], chunk: usize) -> (Tensor<3>, Tensor<3>) {
-        let new = new.map(Tensor::detach);
+        let (s, e) = (new[0].dims()[2], new[2].dims()[2]);
+        let new = Tensor::cat(new.map(Tensor::detach).to_vec(), 2);
         let present = match self.present.take() {
-            Some([key, linear_key, value]) => {
-                let join = |held, new| Tensor::cat(vec![held, new], 1);
-                let [new_key, new_linear_key, new_value] = new;
-                [join(key, new_key), join(linear_key, new_linear_key), join(value, new_value)]
-            }
+            Some(held) => Tensor::cat(vec![held, new], 1),
             None => new,
         };
-        let [key, linear_key, value] = &present;
-        let seen = (key.clone(), value.clone());
-        if key.dims()[1] == chunk {
-            self.sum = self.sum.clone() + linear_key.clone().swap_dims(1, 2).matmul(value.clone());
+        let columns = |start, width| present.clone().narrow(2, start, width);
+        let (key, linear_key, value) = (columns(0, s), columns(s, s), columns(2 * s, e));
+        if present.dims()[1] == chunk {
+            self.sum = self.sum.clone() + linear_key.swap_dims(1, 2).matmul(value.clone());
             self.completed += chunk;
         } else {
             self.present = Some(present);
         }
-        seen
+        (key, value)
     }
 }
 
@@ -276,9 +274,8 @@ impl Flash {
         };
         // The values of a chunk's offsets are those of the whole chunk, cut.
         let chunk = self.config.chunk;
-        let bias = self
-            .bias(Span::square(chunk, true))
-            .map(|bias| bias.slice([chunk - span.keys..chunk + span.queries - 1]));
+        let bias =
+            self.bias(Span::square(chunk, true)).map(|bias| bias.narrow(0, chunk - span.keys, span.len()));
         let quadratic = score_attention(query, keys, values, bias, options);
         match linear {
             Some(linear) => quadratic + linear,

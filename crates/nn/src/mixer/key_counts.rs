@@ -65,6 +65,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// The definition, pair by pair.
         #[test]
         fn counts_equal_the_visible_pairs(

@@ -226,14 +226,5 @@ fn check_divides(
     })
 }
 
-/// # Errors
-/// The rate is outside [0, 1).
-fn check_rate(key: &str, rate: f64) -> Result<(), ModelError> {
-    if (0.0..1.0).contains(&rate) {
-        return Ok(());
-    }
-    Err(ModelError::out_of_range(key, rate, "at least 0 and below 1"))
-}
-
 #[cfg(test)]
 mod tests;

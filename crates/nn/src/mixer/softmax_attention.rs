@@ -9,7 +9,8 @@ use mixlab_kernels::{Activation, Mask, SoftmaxOptions, linear, softmax_attention
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyValueCache, check_divides, check_rate};
+use super::{KeyValueCache, check_divides};
+use crate::config::check_rate;
 use crate::position::{Rotary, RotaryConfig};
 use crate::{Builder, Context, Initialiser, ModelError, Promises, Role};
 

@@ -28,7 +28,7 @@ impl LearnedPosition {
     pub fn add(&self, x: Tensor<3>, start: usize) -> Tensor<3> {
         let (end, length) = (start + x.dims()[1], self.length());
         assert!(end <= length, "{end} positions, but vectors for {length} only");
-        x + self.weight.val().slice([start..end]).unsqueeze()
+        x + self.weight.val().narrow(0, start, end - start).unsqueeze()
     }
 
     /// Number of positions that have a vector.

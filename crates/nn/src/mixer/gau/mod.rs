@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use self::attend::Attention;
 use super::gated_unit::{GatedUnitOptions, Projected, check_unit, expanded_width};
-use super::{AffineInitialisation, GatedUnit, KeyValueCache, check_rate};
+use super::{AffineInitialisation, GatedUnit, KeyValueCache};
+use crate::config::check_rate;
 use crate::position::{RelativeBias, RelativeBiasConfig, RotaryConfig};
 use crate::{Builder, Context, ModelError, Promises};
 
@@ -100,9 +101,12 @@ impl GauConfig {
         check_rate("model.mixer.attention_dropout", self.attention_dropout)?;
         if self.normaliser.is_softmax() && !self.relative_bias.is_none() {
             return Err(ModelError::Unsupported {
-                method: format!("gau with normaliser `{}`", self.normaliser.name()),
-                purpose: "a relative bias",
-                reason: "its fused softmax adds nothing to the scores".to_owned(),
+                method: "gau".to_owned(),
+                purpose: "a relative bias with this normaliser",
+                reason: format!(
+                    "the fused softmax of `{}` adds nothing to the scores",
+                    self.normaliser.name()
+                ),
                 remedy:
                     "set `model.mixer.relative_bias.kind = \"none\"` and use `model.mixer.rotary` for order"
                         .to_owned(),
@@ -173,20 +177,19 @@ impl GatedAttentionUnit {
         if self.config.promises(true).streaming {
             return Ok(KeyValueCache::default());
         }
-        let normaliser = self.config.normaliser.name();
         let (part, remedy) = if self.config.normaliser.is_length_free() {
-            ("its relative bias", "use `model.mixer.relative_bias.kind = \"toeplitz\"`")
+            ("relative bias", "use `model.mixer.relative_bias.kind = \"toeplitz\"`")
         } else {
-            (
-                "its normaliser",
-                "train with one of the normalisers relu2_len, relu2_const, relu2_sqrt, relu2_sum, softmax, softmax_plus",
-            )
+            let remedy = "train with one of the normalisers relu2_len, relu2_const, relu2_sqrt, relu2_sum, softmax, \
+                 softmax_plus, or laplace with scale \"width\"";
+            ("normaliser", remedy)
         };
         Err(ModelError::Unsupported {
-            method: format!("gau with normaliser `{normaliser}`"),
+            method: "gau".to_owned(),
             purpose: "streaming",
             reason: format!(
-                "{part} depends on the final length, so every new token changes the earlier outputs"
+                "its {part} (normaliser `{}`) depends on the final length, so every new token changes the earlier outputs",
+                self.config.normaliser.name()
             ),
             remedy: remedy.to_owned(),
         })

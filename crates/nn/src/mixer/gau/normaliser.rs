@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn laplace_defaults_are_those_of_mega() {
-        assert!((default_mean() - 0.707_107).abs() < 1e-6);
+        assert!((default_mean().powi(2) - 0.5).abs() < 1e-15);
         assert!((default_deviation() - 0.282_095).abs() < 1e-6);
     }
 

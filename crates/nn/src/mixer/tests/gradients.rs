@@ -8,7 +8,8 @@ const STEP: f64 = 1e-5;
 /// Σ output ⊙ cotangent.
 fn score(mixer: &Mixer, x: &Tensor<3>, causal: bool, mask: &Mask) -> Tensor<1> {
     let y = forward(mixer, x, causal, mask.clone());
-    let cotangent = Tensor::from_data(draw(Key::root(7), y.dims(), Precision::F64).into_data(), &y.device());
+    let cotangent =
+        Tensor::from_data(draw(Key::root(7), y.dims(), Precision::F64).into_data(), (&y.device(), y.dtype()));
     (y * cotangent).sum()
 }
 

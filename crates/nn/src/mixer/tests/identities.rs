@@ -33,7 +33,7 @@ fn with_an_open_gate_it_is_plain_attention() {
     let rotary = RotaryConfig::none();
     let mixer =
         build(&MixerConfig::Gau(GauConfig { rotary, affine_bias: false, ..gau(NormaliserConfig::Softmax) }));
-    let open = 1.278_464_542_761_073_8;
+    let open = 1.278_464_542_761_074;
     let weight = parameter(&mixer, "unit.input", [WIDTH, 30]);
     let closed = Tensor::cat(vec![weight.clone().narrow(1, 0, 12).zeros_like(), weight.narrow(1, 12, 18)], 1);
     let bias = parameter(&mixer, "unit.input_bias", [30]);

@@ -157,13 +157,8 @@ fn rows(x: &Tensor<3>, range: std::ops::Range<usize>) -> Tensor<3> {
 fn disturbed(x: &Tensor<3>, position: usize) -> Tensor<3> {
     let [batch, n, width] = x.dims();
     let other = draw(Key::root(99), [batch, 1, width], Precision::F64);
-    let mut parts = vec![rows(x, 0..position), other];
-    if position + 1 < n {
-        parts.push(rows(x, position + 1..n));
-    }
-    if position == 0 {
-        parts.remove(0);
-    }
+    let kept = |range: std::ops::Range<usize>| (!range.is_empty()).then(|| rows(x, range));
+    let parts = [kept(0..position), Some(other), kept(position + 1..n)].into_iter().flatten().collect();
     Tensor::cat(parts, 1)
 }
 

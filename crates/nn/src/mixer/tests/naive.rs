@@ -167,17 +167,14 @@ fn row_weights(
     }
 }
 
-/// erf by its Maclaurin series, exact enough for |x| < 6.
+/// erf by `2/√π · exp(−x²) · Σ 2^k x^(2k+1)/(1·3·…·(2k+1))`, whose terms never cancel.
 fn error_function(x: f64) -> f64 {
-    if x.abs() > 6.0 {
-        return x.signum();
-    }
     let (mut term, mut sum) = (x, x);
-    for k in 1..200 {
-        term *= -x * x / f64::from(k);
-        sum += term / f64::from(2 * k + 1);
+    for k in 1..400 {
+        term *= 2.0 * x * x / f64::from(2 * k + 1);
+        sum += term;
     }
-    sum * std::f64::consts::FRAC_2_SQRT_PI
+    if x.abs() > 6.0 { x.signum() } else { sum * (-x * x).exp() * std::f64::consts::FRAC_2_SQRT_PI }
 }
 
 fn naive_gau(config: &GauConfig, bias: impl Fn(&Parameters, usize, usize, bool) -> f64) {

