@@ -1,1 +1,58 @@
-//! Mixlab.
+//! Training: configuration, optimisers, schedules, the loop, checkpoints, metrics and generation.
+//!
+//! The way through the crate: a [`Config`] is resolved and checked; [`run`] makes a folder, prepares a
+//! [`Task`] and drives it step by step; [`resume`] goes on from the newest sound checkpoint so that the
+//! result is the same byte for byte; [`ModelFolder`] reads what came out, and [`Generator`] lets it speak.
+
+#![forbid(unsafe_code)]
+
+pub mod checkpoint;
+mod config;
+mod describe;
+mod ema;
+mod error;
+mod exact;
+mod generate;
+mod guard;
+mod interrupt;
+mod learner;
+pub mod metrics;
+mod model_folder;
+mod observer;
+pub mod optimizer;
+mod parameters;
+mod prepare;
+mod run;
+mod run_folder;
+mod schedule;
+pub mod storage;
+mod task;
+mod tensor_file;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod training;
+
+pub use config::{
+    CheckpointConfig, Config, EvaluateConfig, ModelChoice, ObjectiveConfig, RunConfig, SampleConfig,
+    TrainConfig,
+};
+pub use describe::{Description, Memory, ParameterSize, describe};
+pub use ema::{Ema, EmaConfig};
+pub use error::TrainError;
+pub use generate::{Ended, GenerateOptions, Generated, Generator, SamplingConfig};
+pub use guard::{Fault, Guard, GuardConfig, GuardState};
+pub use interrupt::Interrupt;
+pub use learner::{Applied, Learner, LearnerState};
+pub use metrics::{MetricsLine, Split};
+pub use model_folder::{ModelDescription, ModelFolder, read_description};
+pub use observer::{Observer, Progress, Silent, Start};
+pub use optimizer::{Optimizer, OptimizerConfig};
+pub use parameters::InitReport;
+pub use prepare::{Prepared, task};
+pub use run::{Outcome, Summary, resume, run, run_task};
+pub use run_folder::{CURVES, MODEL, RUN_CONFIG};
+pub use schedule::ScheduleConfig;
+pub use task::{Evaluation, LanguageTask, Task, Update};
+pub use tensor_file::{NamedTensor, TensorFile, encode};
+pub use threads::set_threads;

@@ -1,0 +1,125 @@
+//! The size of a run before it begins.
+
+use burn::module::Module;
+use mixlab_nn::{NamedParameter, named_parameters};
+use serde::Serialize;
+
+use crate::prepare::Prepared;
+use crate::{Config, Silent, Task, TrainError, prepare};
+
+/// Characters of text shown of the first batch.
+const EXCERPT: usize = 400;
+
+/// Bytes of memory by what holds them. `activations` is an estimate, the others are exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Parameters.
+    pub parameters: u64,
+    /// Gradients.
+    pub gradients: u64,
+    /// State of the optimiser.
+    pub optimizer: u64,
+    /// Averaged parameters.
+    pub average: u64,
+    /// What the forward pass keeps for the backward pass of one batch: for every weight matrix its
+    /// input and its output at every position.
+    pub activations: u64,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.parameters + self.gradients + self.optimizer + self.average + self.activations
+    }
+}
+
+/// The size of one parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ParameterSize {
+    /// Dotted path.
+    pub path: String,
+    /// Shape.
+    pub shape: Vec<usize>,
+    /// Number of values.
+    pub size: usize,
+}
+
+/// What a run would be.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Description {
+    /// Every parameter, in the order of the model.
+    pub parameters: Vec<ParameterSize>,
+    /// Number of parameter values.
+    pub parameter_count: usize,
+    /// Memory while training.
+    pub memory: Memory,
+    /// Number of tokens in the vocabulary.
+    pub vocabulary: usize,
+    /// Tokens of the training text.
+    pub train_tokens: usize,
+    /// Tokens of the held-out text, and its bytes.
+    pub evaluate_tokens: u64,
+    /// Bytes of the held-out text.
+    pub evaluate_bytes: u64,
+    /// Batches in an update, rows in a batch, tokens in a row.
+    pub batch: [usize; 3],
+    /// How often the run goes through the training text.
+    pub epochs: f64,
+    /// The beginning of the first row of the first batch, as text.
+    pub excerpt: String,
+}
+
+impl Description {
+    /// Of a model about to be trained.
+    pub fn new<M: Module>(config: &Config, data: &Prepared, model: &M) -> Self {
+        let parameters = named_parameters(model);
+        let parameter_count: usize = parameters.iter().map(NamedParameter::size).sum();
+        let first = data.train.batch(0, 0);
+        let text = data.tokenizer.decode(&first.inputs[..first.length]);
+        Description {
+            memory: memory(config, &parameters),
+            parameter_count,
+            vocabulary: data.tokenizer.vocabulary(),
+            train_tokens: data.train.corpus().tokens(),
+            evaluate_tokens: data.evaluation.as_ref().map_or(0, |data| data.tokens()),
+            evaluate_bytes: data.evaluation.as_ref().map_or(0, |data| data.bytes()),
+            batch: [config.train.accumulation, config.train.batch, config.train.length],
+            epochs: data.train.epochs(config.train.steps),
+            excerpt: text.chars().take(EXCERPT).collect(),
+            parameters: parameters
+                .into_iter()
+                .map(|parameter| ParameterSize {
+                    size: parameter.size(),
+                    path: parameter.path,
+                    shape: parameter.shape,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn memory(config: &Config, parameters: &[NamedParameter]) -> Memory {
+    let number = config.run.precision.size() as u64;
+    let values: u64 = parameters.iter().map(|parameter| parameter.size() as u64).sum();
+    let positions = (config.train.batch * config.train.length) as u64;
+    // Embedding and output projection are left out: they look rows up, and logits are never held whole.
+    let matrices = parameters
+        .iter()
+        .filter(|parameter| parameter.shape.len() == 2 && parameter.path.contains("blocks."));
+    let per_position: u64 = matrices.map(|matrix| matrix.shape.iter().sum::<usize>() as u64).sum();
+    Memory {
+        parameters: number * values,
+        gradients: number * values,
+        optimizer: number * values * config.optimizer.state_names().len() as u64,
+        average: if config.train.ema.decay > 0.0 { number * values } else { 0 },
+        activations: number * positions * per_position,
+    }
+}
+
+/// What a run of this configuration would be, without starting it.
+///
+/// # Errors
+/// Whatever would keep the run from starting.
+pub fn describe(config: &Config) -> Result<Description, TrainError> {
+    Ok(prepare::task(config, None, &mut Silent)?.describe())
+}

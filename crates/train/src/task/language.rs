@@ -1,0 +1,232 @@
+//! Causal and masked language modelling.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+use mixlab_core::{Key, Purpose};
+use mixlab_data::{TokenBatch, mask_batch};
+use mixlab_kernels::Mask;
+use mixlab_nn::{Context, LanguageModel, Mode, parameter_gradients};
+use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss};
+
+use super::{Evaluation, Task, Update};
+use crate::generate::{GenerateOptions, Generator};
+use crate::learner::{Learner, LearnerState};
+use crate::model_folder::{FORMAT, ModelDescription, WEIGHTS, write_model};
+use crate::prepare::Prepared;
+use crate::storage::StagedFolder;
+use crate::{Config, Description, ObjectiveConfig, TrainError};
+
+/// Name of the only learner in a checkpoint's state.
+const LEARNER: &str = "model";
+
+/// A language model under training.
+pub struct LanguageTask {
+    config: Config,
+    data: Prepared,
+    learner: Learner<LanguageModel>,
+    device: Device,
+}
+
+impl LanguageTask {
+    /// A task around a freshly built model. `model` lives on a device with gradient tracking, `device`
+    /// is the one without.
+    pub fn new(config: &Config, data: Prepared, model: LanguageModel, device: &Device) -> Self {
+        LanguageTask {
+            learner: Learner::new(model, config, device),
+            config: config.clone(),
+            data,
+            device: device.clone(),
+        }
+    }
+
+    /// Hides tokens if the objective asks for it.
+    fn targets(&self, batch: TokenBatch, key: Key) -> Result<TokenBatch, TrainError> {
+        match &self.config.objective {
+            ObjectiveConfig::CausalLm => Ok(batch),
+            ObjectiveConfig::MaskedLm { masking } => {
+                Ok(mask_batch(&batch, &self.data.tokenizer, masking, key)?)
+            }
+        }
+    }
+
+    /// Σ weight · loss / `normaliser` over one batch.
+    fn loss(
+        &self,
+        model: &LanguageModel,
+        batch: &TokenBatch,
+        normaliser: f64,
+        (mode, key): (Mode, Key),
+        device: &Device,
+    ) -> Tensor<1> {
+        let context = Context {
+            mode,
+            causal: self.config.objective.is_causal(),
+            key,
+            samples: batch.samples.as_slice().into(),
+            mask: Mask {
+                padding: batch.padding.as_deref().map(Arc::from),
+                segments: batch.segments.as_deref().map(Arc::from),
+            },
+            start: 0,
+        };
+        let batch = LanguageBatch::new(
+            [batch.batch, batch.length],
+            &batch.inputs,
+            &batch.targets,
+            &batch.weights,
+            normaliser,
+            device,
+            self.config.run.precision,
+        );
+        match self.config.objective {
+            ObjectiveConfig::CausalLm => causal_lm_loss(model, &batch, &context),
+            ObjectiveConfig::MaskedLm { .. } => masked_lm_loss(model, &batch, &context),
+        }
+    }
+
+    /// The batches of one update, and the total weight of their targets.
+    fn batches(&self, step: u64) -> Result<(Vec<TokenBatch>, f64), TrainError> {
+        let key = self.key().purpose(Purpose::Mask).step(step);
+        let batches: Vec<TokenBatch> = (0..self.config.train.accumulation)
+            .map(|micro| self.targets(self.data.train.batch(step, micro), key))
+            .collect::<Result<_, _>>()?;
+        let weight = batches.iter().map(TokenBatch::total_weight).sum();
+        Ok((batches, weight))
+    }
+
+    fn key(&self) -> Key {
+        Key::root(self.config.run.seed)
+    }
+
+    fn description(&self) -> ModelDescription {
+        ModelDescription {
+            format: FORMAT,
+            model: self.config.model.clone(),
+            objective: self.config.objective.clone(),
+            vocabulary: self.data.tokenizer.vocabulary(),
+            length: self.config.train.length,
+            precision: self.config.run.precision,
+            tokenizer: self.data.tokenizer.fingerprint(),
+            weights: None,
+        }
+    }
+
+    /// Loss and gradient of one update; the batches' losses share one normaliser, so that their
+    /// gradients add up to that of all rows together.
+    pub(crate) fn gradient(&self, step: u64) -> Result<(Update, BTreeMap<String, Tensor<1>>), TrainError> {
+        let (batches, weight) = self.batches(step)?;
+        let device = self.device.clone().autodiff();
+        let noise = self.key().purpose(Purpose::Dropout).step(step);
+        let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
+        let mut update = Update { loss: 0.0, weight, tokens: 0, grad_norm: 0.0, skipped: None };
+        for batch in &batches {
+            let model = self.learner.model();
+            let loss = self.loss(model, batch, weight.max(1.0), (Mode::Train, noise), &device);
+            let mut computed = loss.backward();
+            for (path, gradient) in parameter_gradients(model, &mut computed) {
+                let sum = match gradients.remove(&path) {
+                    Some(sum) => sum + gradient,
+                    None => gradient,
+                };
+                gradients.insert(path, sum);
+            }
+            update.loss += loss.inner().into_scalar::<f64>();
+            update.tokens += real_positions(batch);
+        }
+        Ok((update, gradients))
+    }
+}
+
+/// Positions of a batch that are not padding.
+fn real_positions(batch: &TokenBatch) -> u64 {
+    match &batch.padding {
+        Some(padding) => padding.iter().filter(|&&real| real).count() as u64,
+        None => batch.inputs.len() as u64,
+    }
+}
+
+impl Task for LanguageTask {
+    fn update(&mut self, step: u64, learning_rate: f64) -> Result<Update, TrainError> {
+        let (update, gradients) = self.gradient(step)?;
+        let applied = self.learner.apply(step, update.loss, gradients, learning_rate)?;
+        Ok(Update { grad_norm: applied.grad_norm, skipped: applied.skipped, ..update })
+    }
+
+    fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError> {
+        let Some(data) = &self.data.evaluation else { return Ok(None) };
+        let model = self.learner.outcome();
+        let (mut nats, mut weight) = (0.0, 0.0);
+        for index in 0..data.batches() {
+            // What is hidden does not depend on the step, so that evaluations can be compared.
+            let key = self.key().purpose(Purpose::Mask).site("evaluation").index(index as u64);
+            let batch = self.targets(data.batch(index), key)?;
+            let loss = self.loss(&model, &batch, 1.0, (Mode::Eval, key), &self.device);
+            nats += loss.into_scalar::<f64>();
+            weight += batch.total_weight();
+        }
+        let causal = self.config.objective.is_causal();
+        let bits = || nats / std::f64::consts::LN_2 / data.bytes() as f64;
+        Ok(Some(Evaluation {
+            loss: nats / f64::max(weight, 1.0),
+            bits_per_byte: causal.then(bits),
+            tokens: weight as u64,
+        }))
+    }
+
+    fn sample(&self, step: u64) -> Result<Option<String>, TrainError> {
+        if !self.config.objective.is_causal() || self.learner.model().state(1).is_err() {
+            return Ok(None);
+        }
+        let sample = &self.config.sample;
+        let options = GenerateOptions {
+            sampling: sample.sampling.clone(),
+            seed: self.key().step(step).bits(),
+            tokens: sample.tokens,
+            stop: Vec::new(),
+        };
+        let mut text = sample.prompt.clone();
+        let mut receive = |piece: &str| {
+            text.push_str(piece);
+            ControlFlow::Continue(())
+        };
+        let model = self.learner.outcome();
+        let generator = Generator {
+            model: &model,
+            config: &self.config.model,
+            tokenizer: &self.data.tokenizer,
+            device: &self.device,
+        };
+        generator.generate(&sample.prompt, &options, &mut receive)?;
+        Ok(Some(text))
+    }
+
+    fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
+        write_model(folder, &self.description(), self.learner.model(), &self.data.tokenizer)?;
+        let state = self.learner.save(folder)?;
+        Ok(BTreeMap::from([(LEARNER.to_owned(), state)]))
+    }
+
+    fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
+        let Some(state) = learners.get(LEARNER) else {
+            let reason = format!("its state has no learner `{LEARNER}`");
+            return Err(TrainError::Damaged { path: folder.to_owned(), reason });
+        };
+        self.learner.load(folder, WEIGHTS, state.clone())
+    }
+
+    fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {
+        write_model(folder, &self.description(), &self.learner.outcome(), &self.data.tokenizer)
+    }
+
+    fn describe(&self) -> Description {
+        Description::new(&self.config, &self.data, self.learner.model())
+    }
+
+    fn data_fingerprint(&self) -> String {
+        self.data.train.corpus().fingerprint()
+    }
+}

@@ -1,0 +1,87 @@
+//! What is trained: the seam between the loop and an objective.
+//!
+//! A task owns its models, its optimisers and its data. The loop knows steps, files and signals, and
+//! nothing of tensors; a new objective is a new file here.
+
+mod language;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use language::LanguageTask;
+
+use crate::guard::Fault;
+use crate::learner::LearnerState;
+use crate::storage::StagedFolder;
+use crate::{Description, TrainError};
+
+/// What an update did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Update {
+    /// Mean loss, in nats per token for language models.
+    pub loss: f64,
+    /// Weight of the mean: number of targets.
+    pub weight: f64,
+    /// Tokens read, without padding.
+    pub tokens: u64,
+    /// Global norm of the gradient before clipping.
+    pub grad_norm: f64,
+    /// Why nothing was updated, if so.
+    pub skipped: Option<Fault>,
+}
+
+/// What an evaluation found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean loss, in nats per token for language models; smaller is better.
+    pub loss: f64,
+    /// Bits per UTF-8 byte of the text, where that has a meaning.
+    pub bits_per_byte: Option<f64>,
+    /// Targets scored.
+    pub tokens: u64,
+}
+
+/// Something that can be trained step by step.
+pub trait Task {
+    /// Makes update `step` (from 0). The same step on the same state always does the same.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] when too many updates in a row had to be skipped.
+    fn update(&mut self, step: u64, learning_rate: f64) -> Result<Update, TrainError>;
+
+    /// Measures the model on held-out data, or says that there is none.
+    ///
+    /// # Errors
+    /// What the data or the model say.
+    fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError>;
+
+    /// Something to look at, for tasks that generate; the same after the same updates.
+    ///
+    /// # Errors
+    /// What the model says.
+    fn sample(&self, step: u64) -> Result<Option<String>, TrainError>;
+
+    /// Adds model and optimiser to a checkpoint and returns the learners' counters.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`].
+    fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError>;
+
+    /// Goes on from a checkpoint.
+    ///
+    /// # Errors
+    /// A file that is damaged or belongs to another model.
+    fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError>;
+
+    /// Adds the model as it is to be used to a folder.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`].
+    fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError>;
+
+    /// Sizes: parameters, memory, one batch.
+    fn describe(&self) -> Description;
+
+    /// Fingerprint of the training data.
+    fn data_fingerprint(&self) -> String;
+}
