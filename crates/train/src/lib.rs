@@ -1,7 +1,7 @@
 //! Training: configuration, optimisers, schedules, the loop, checkpoints, metrics and generation.
 //!
-//! The way through the crate: a [`Config`] is resolved and checked; [`run`] makes a folder, prepares a
-//! [`Task`] and drives it step by step; [`resume`] goes on from the newest sound checkpoint so that the
+//! The way through the crate: a [`Config`] is resolved and checked; [`run()`] makes a folder, prepares a
+//! [`Task`] and drives it step by step; [`resume()`] goes on from the newest sound checkpoint so that the
 //! result is the same byte for byte; [`ModelFolder`] reads what came out, and [`Generator`] lets it speak.
 
 #![forbid(unsafe_code)]

@@ -65,7 +65,7 @@ pub fn run(
 /// Goes on with a run from its newest sound checkpoint, or from its beginning if there is none.
 ///
 /// # Errors
-/// [`TrainError::NotARun`], [`TrainError::DataChanged`], and as [`run`].
+/// [`TrainError::NotARun`], [`TrainError::DataChanged`], and as [`run()`].
 pub fn resume(out: &Path, observer: &mut dyn Observer, interrupt: &Interrupt) -> Result<Outcome, TrainError> {
     let config = run_folder::open(out)?;
     let mut task = prepare::task(&config, Some(out), observer)?;
@@ -75,7 +75,7 @@ pub fn resume(out: &Path, observer: &mut dyn Observer, interrupt: &Interrupt) ->
 /// Runs a task from the newest sound checkpoint in `out`, or from its beginning if there is none.
 ///
 /// # Errors
-/// As [`resume`].
+/// As [`resume()`].
 pub fn run_task(
     config: &Config,
     out: &Path,
