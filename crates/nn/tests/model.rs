@@ -8,8 +8,8 @@ use mixlab_core::{Key, Precision, Purpose, hash64};
 use mixlab_nn::mixer::MixerConfig;
 use mixlab_nn::residual::ResidualConfig;
 use mixlab_nn::{
-    Context, InitialisationConfig, LanguageModel, Mode, ModelConfig, NormConfig, named_parameters, parameter_values,
-    with_parameters,
+    Context, InitialisationConfig, LanguageModel, Mode, ModelConfig, NormConfig, named_parameters,
+    parameter_values, with_parameters,
 };
 
 const VOCABULARY: usize = 19;
@@ -24,7 +24,8 @@ fn build(config: &ModelConfig) -> LanguageModel {
 
 fn tokens(batch: usize, length: usize) -> Tensor<2, Int> {
     let stream = Key::root(1).purpose(Purpose::Synthetic).sample(0);
-    let ids: Vec<i64> = (0..(batch * length) as u64).map(|i| stream.below(i, VOCABULARY as u64) as i64).collect();
+    let ids: Vec<i64> =
+        (0..(batch * length) as u64).map(|i| stream.below(i, VOCABULARY as u64) as i64).collect();
     Tensor::from_data(TensorData::new(ids, [batch, length]), (&Device::flex(), DType::I64))
 }
 
@@ -47,7 +48,12 @@ fn identities_are_the_hashes_of_the_paths() {
             assert_eq!(parameter.identity, hash64(parameter.path.as_bytes()), "{}", parameter.path);
             assert!(seen.insert(parameter.path.clone()), "{} twice", parameter.path);
         }
-        assert_eq!(parameters.iter().map(|p| p.size()).sum::<usize>(), model.num_params(), "{}", mixer.name());
+        assert_eq!(
+            parameters.iter().map(|p| p.size()).sum::<usize>(),
+            model.num_params(),
+            "{}",
+            mixer.name()
+        );
     }
 }
 
@@ -147,7 +153,8 @@ fn dropout_is_a_function_of_the_sample_not_of_its_place() {
 #[test]
 fn replaced_parameters_are_the_ones_used() {
     let model = build(&config(MixerConfig::catalogue().remove(0)));
-    let zeroed = parameter_values(&model).into_iter().map(|(path, value)| (path, value.zeros_like())).collect();
+    let zeroed =
+        parameter_values(&model).into_iter().map(|(path, value)| (path, value.zeros_like())).collect();
     let hidden = with_parameters(model, zeroed).hidden(tokens(1, 4), &Context::evaluation(1, true));
     assert!(values(hidden).iter().all(|&h| h == 0.0));
 }

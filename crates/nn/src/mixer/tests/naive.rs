@@ -290,26 +290,42 @@ fn softmax_attention_with_and_without_groups() {
     }
 }
 
+/// The first two of four channels turned by the position: width 2 has the one frequency 1.
+fn turned(x: &Matrix) -> Matrix {
+    let turn = |(position, row): (usize, &Vec<f64>)| {
+        let (s, c) = (position as f64).sin_cos();
+        vec![row[0] * c - row[1] * s, row[0] * s + row[1] * c, row[2], row[3]]
+    };
+    x.iter().enumerate().map(turn).collect()
+}
+
+/// With rotation the numerator turns and the denominator does not.
 #[test]
-fn linear_attention_by_its_recurrence() {
+fn linear_attention_with_and_without_rotation() {
     let epsilon = 0.25;
-    let config = LinearAttentionConfig { heads: 2, epsilon, ..Default::default() };
-    compare(&MixerConfig::LinearAttention(config), |p, x, seen| {
-        let part = |path: &str| affine(x, &p.matrix(path, 8), None);
-        let map = |m: Matrix| -> Matrix {
-            let phi = |v: f64| if v > 0.0 { v + 1.0 } else { v.exp() };
-            m.into_iter().map(|row| row.into_iter().map(phi).collect()).collect()
-        };
-        let (q, k, v) = (map(part("query")), map(part("key")), part("value"));
-        let mut joined = vec![Vec::new(); N];
-        for h in 0..2 {
-            let (q, k, v) = (head(&q, h), head(&k, h), head(&v, h));
-            for i in 0..N {
-                let products: Vec<_> = seen.keys(i).into_iter().map(|j| (j, dot(&q[i], &k[j]))).collect();
-                let denominator = epsilon + products.iter().map(|w| w.1).sum::<f64>();
-                joined[i].extend(weighted(&products, &v).into_iter().map(|n| n / denominator));
+    for rotary in [RotaryConfig::none(), RotaryConfig { width: Some(2), ..RotaryConfig::default() }] {
+        let rotated = !rotary.is_none();
+        let config = LinearAttentionConfig { heads: 2, epsilon, rotary, ..Default::default() };
+        compare(&MixerConfig::LinearAttention(config), |p, x, seen| {
+            let part = |path: &str| affine(x, &p.matrix(path, 8), None);
+            let map = |m: Matrix| -> Matrix {
+                let phi = |v: f64| if v > 0.0 { v + 1.0 } else { v.exp() };
+                m.into_iter().map(|row| row.into_iter().map(phi).collect()).collect()
+            };
+            let (q, k, v) = (map(part("query")), map(part("key")), part("value"));
+            let mut joined = vec![Vec::new(); N];
+            for h in 0..2 {
+                let (q, k, v) = (head(&q, h), head(&k, h), head(&v, h));
+                let (rq, rk) = if rotated { (turned(&q), turned(&k)) } else { (q.clone(), k.clone()) };
+                for i in 0..N {
+                    let keys = seen.keys(i);
+                    let denominator = epsilon + keys.iter().map(|&j| dot(&q[i], &k[j])).sum::<f64>();
+                    let products: Vec<_> =
+                        keys.iter().map(|&j| (j, dot(&rq[i], &rk[j]) / denominator)).collect();
+                    joined[i].extend(weighted(&products, &v));
+                }
             }
-        }
-        affine(&joined, &p.matrix("output", 8), None)
-    });
+            affine(&joined, &p.matrix("output", 8), None)
+        });
+    }
 }

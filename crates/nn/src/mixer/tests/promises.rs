@@ -138,6 +138,19 @@ fn documents_never_see_each_other() {
     }
 }
 
+/// Only distances count: a sequence that starts elsewhere gives the same. A rotation of queries alone, or of
+/// keys from another start, would not.
+#[test]
+fn outputs_do_not_depend_on_where_a_sequence_starts() {
+    for config in registered() {
+        let (mixer, x) = (build(&config), input(2, N));
+        for causal in [true, false] {
+            let shifted = mixer.forward(x.clone(), &Context { start: 37, ..context(2, causal) });
+            assert!(equal(&shifted, &forward(&mixer, &x, causal, Mask::default()), "shift"), "{config:?}");
+        }
+    }
+}
+
 /// A row of which every key is hidden gives finite numbers.
 #[test]
 fn a_row_without_keys_is_finite() {
