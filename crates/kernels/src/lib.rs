@@ -21,6 +21,7 @@ mod optimizer;
 mod rotary;
 mod score_attention;
 mod softmax_attention;
+mod tiled;
 
 pub use activation::{Activation, activation};
 pub use cross_entropy::cross_entropy;

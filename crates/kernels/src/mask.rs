@@ -41,6 +41,15 @@ impl Mask {
             && self.segments.as_ref().is_none_or(|ids| ids[row + j] == ids[row + position])
     }
 
+    /// # Panics
+    /// If padding or segments are not one value a key.
+    pub(crate) fn assert_fits(&self, batch: usize, keys: usize) {
+        let lengths = [self.padding.as_ref().map(|x| x.len()), self.segments.as_ref().map(|x| x.len())];
+        for length in lengths.into_iter().flatten() {
+            assert_eq!(length, batch * keys, "a mask has one value for each of {batch}×{keys} keys");
+        }
+    }
+
     /// Whether every pair of the rectangle is visible, so that no mask is needed.
     pub fn is_trivial(&self, geometry: &Geometry) -> bool {
         !geometry.causal && self.padding.is_none() && self.segments.is_none()

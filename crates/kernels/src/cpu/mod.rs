@@ -15,7 +15,7 @@ mod vectorised;
 
 pub(crate) use blocks::{BLOCK, block_rows, for_blocks, for_blocks_with, sum_blocks};
 pub(crate) use memory::{expand, indices, output, owned, serves, slice, tensor, with_real};
-pub(crate) use product::{Matrix, product, viewable};
+pub(crate) use product::{Matrix, product, product_into, viewable};
 pub(crate) use real::Real;
 pub(crate) use reduce::{largest, sum, sum2};
 pub(crate) use rows::{Rows, with_rows};

@@ -84,28 +84,51 @@ pub(crate) fn product<T: Real>(
     add: bool,
     parallel: bool,
 ) {
-    assert_eq!(a.columns, b.rows, "inner sizes of a product");
     assert_eq!(out.len(), a.rows * b.columns, "size of a product");
-    if out.is_empty() {
+    // SAFETY: `out` holds exactly rows · columns numbers, row after row, and is borrowed alone.
+    unsafe { product_into(out.as_mut_ptr(), (a.rows, b.columns), b.columns, a, b, scale, add, parallel) }
+}
+
+/// [`product`] into rows that lie `row_stride` apart.
+///
+/// # Safety
+/// Element (r, c) of `size`, at `out + r·row_stride + c`, must lie in live memory that nothing else reads
+/// or writes meanwhile.
+#[allow(clippy::too_many_arguments)]
+pub(crate) unsafe fn product_into<T: Real>(
+    out: *mut T,
+    (rows, columns): (usize, usize),
+    row_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    scale: T,
+    add: bool,
+    parallel: bool,
+) {
+    assert_eq!(a.columns, b.rows, "inner sizes of a product");
+    assert_eq!((rows, columns), (a.rows, b.columns), "size of a product");
+    if rows * columns == 0 {
         return;
     }
     if a.columns == 0 {
         if !add {
-            out.fill(T::ZERO);
+            for row in 0..rows {
+                // SAFETY: the caller's promise.
+                unsafe { std::slice::from_raw_parts_mut(out.add(row * row_stride), columns) }.fill(T::ZERO);
+            }
         }
         return;
     }
     let parallelism = if parallel { Parallelism::Rayon(0) } else { Parallelism::None };
-    // SAFETY: `Matrix` keeps every element of a and b inside its slice, and `out` holds exactly
-    // rows · columns numbers with row stride `columns`; `out` is borrowed alone.
+    // SAFETY: `Matrix` keeps every element of a and b inside its slice; the caller vouches for `out`.
     unsafe {
         gemm::gemm(
-            a.rows,
-            b.columns,
+            rows,
+            columns,
             a.columns,
-            out.as_mut_ptr(),
+            out,
             1,
-            b.columns as isize,
+            row_stride as isize,
             add,
             a.values.as_ptr(),
             a.column_stride as isize,

@@ -16,7 +16,7 @@ use mixlab_core::Key;
 use crate::cpu::serves;
 use backend::DropoutBackend;
 
-pub(crate) use scores::drop_scores;
+pub(crate) use scores::{drop_scores, score_element};
 
 /// One site's dropout in one step.
 #[derive(Clone, Debug)]

@@ -22,7 +22,12 @@ pub(crate) fn linear_attention(
     };
     let numerator = products.clone().matmul(v.swap_dims(1, 2));
     let output = match options.epsilon {
-        Some(epsilon) => numerator / products.sum_dim(3).add_scalar(epsilon),
+        Some(epsilon) => {
+            let divisor = products.sum_dim(3).add_scalar(epsilon);
+            // A query that sees no key has numerator zero: any divisor gives zero.
+            let zero = divisor.clone().equal_elem(0.0);
+            numerator / divisor.mask_fill(zero, 1.0)
+        }
         None => numerator,
     };
     output.swap_dims(1, 2)

@@ -53,9 +53,10 @@ impl Factors {
             for i in 0..n {
                 let linear = linear_keys(&options.mask, &whole, options, b, i);
                 let normaliser = match options.normaliser {
-                    ChunkNormaliser::Mean => linear.iter().filter(|&&seen| seen).count().max(1),
                     ChunkNormaliser::PerChunk if options.causal => options.chunk,
-                    ChunkNormaliser::PerChunk => n,
+                    ChunkNormaliser::PerChunk | ChunkNormaliser::Mean => {
+                        linear.iter().filter(|&&seen| seen).count().max(1)
+                    }
                 };
                 for (j, &seen) in linear.iter().enumerate() {
                     let near = i / options.chunk == j / options.chunk && (!options.causal || j <= i);

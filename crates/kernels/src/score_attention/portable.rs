@@ -57,7 +57,8 @@ pub(crate) fn weigh<const D: usize>(scores: Tensor<D>, weight: ScoreWeight) -> T
     match weight {
         ScoreWeight::SquaredRelu => activation(scores, Activation::SquaredRelu),
         ScoreWeight::Laplace { mean, deviation } => {
-            let standard = scores.sub_scalar(mean).div_scalar(deviation * std::f64::consts::SQRT_2);
+            // Not `div_scalar`, whose gradient takes the reciprocal in single precision (Burn 0.22.1).
+            let standard = scores.sub_scalar(mean).mul_scalar(1.0 / (deviation * std::f64::consts::SQRT_2));
             standard.erf().add_scalar(1.0).mul_scalar(0.5)
         }
     }

@@ -1,10 +1,17 @@
 //! Softmax attention.
 
+mod backend;
+mod cpu;
 mod portable;
+#[cfg(test)]
+mod tests;
 
+use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
+use crate::cpu::serves;
 use crate::{Dropout, Mask};
+use backend::SoftmaxBackend;
 
 /// How scores become weights, and which keys a query sees.
 #[derive(Clone, Debug)]
@@ -24,10 +31,25 @@ pub struct SoftmaxOptions {
 /// Shapes: `q` `[batch, n, heads, d]`, `k` `[batch, m, groups, d]`, `v` `[batch, m, groups, dv]` with
 /// `groups` dividing `heads` (grouped-query attention: head h reads group `h·groups/heads`); the
 /// result is `[batch, n, heads, dv]`. Query i stands at key position `m − n + i`. A query that sees no
-/// key gives zeros. Source: Vaswani et al. 2017, equation 1; Ainslie et al. 2023 for groups.
+/// key gives zeros. Source: Vaswani et al. 2017, equation 1; Ainslie et al. 2023 for groups. On the CPU scores are
+/// made in tiles, and again for the gradients (Dao et al. 2022, algorithm 1): nothing of size n×m is held.
+///
+/// # Panics
+/// If the shapes do not fit.
 pub fn softmax_attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, options: SoftmaxOptions) -> Tensor<4> {
-    let ([_, n, heads, _], [_, m, groups, _]) = (q.dims(), k.dims());
+    let ([batch, n, heads, width], [_, m, groups, _]) = (q.dims(), k.dims());
+    assert_eq!(k.dims(), [batch, m, groups, width], "keys have the batch and width of the queries");
+    assert_eq!(v.dims()[..3], [batch, m, groups], "keys and values have the same batch, length and groups");
     assert!(n <= m, "{n} queries stand at the last of {m} key positions");
     assert!(heads.is_multiple_of(groups), "{groups} key groups must divide {heads} heads");
-    portable::softmax_attention(q, k, v, options)
+    options.mask.assert_fits(batch, m);
+    if !serves(&q) {
+        return portable::softmax_attention(q, k, v, options);
+    }
+    Tensor::from_dispatch(Dispatch::fused_softmax_attention(
+        q.into_dispatch(),
+        k.into_dispatch(),
+        v.into_dispatch(),
+        options,
+    ))
 }

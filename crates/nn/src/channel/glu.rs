@@ -9,7 +9,7 @@ use mixlab_kernels::{Activation, glu, linear};
 
 use crate::{Builder, Initialiser, Role};
 
-/// See the [module documentation](self).
+/// Gated linear unit: `((x·V + b) ⊙ f(x·W + c))·O + d`.
 #[derive(Module, Debug)]
 pub struct GatedLinearUnit {
     up: Param<Tensor<2>>,

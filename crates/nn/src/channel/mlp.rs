@@ -9,7 +9,7 @@ use mixlab_kernels::{Activation, linear};
 
 use crate::{Builder, Initialiser, Role};
 
-/// See the [module documentation](self).
+/// Two matrices with an activation between them: `f(x·W1 + b1)·W2 + b2`.
 #[derive(Module, Debug)]
 pub struct Mlp {
     up: Param<Tensor<2>>,

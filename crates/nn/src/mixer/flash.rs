@@ -152,7 +152,8 @@ impl FlashConfig {
     }
 }
 
-/// See the [module documentation](self).
+/// FLASH: `(U ⊙ (quadratic + linear))·W_o`, quadratic inside chunks and linear between them (Hua et al. 2022,
+/// section 3.2 and appendix). Shapes: `[b, n, d]` to the same.
 #[derive(Module, Debug)]
 pub struct Flash {
     unit: GatedUnit,

@@ -89,7 +89,8 @@ pub(super) fn check_unit(
     }
 }
 
-/// See the [module documentation](self).
+/// The projections and the gate around an attention A: `Y = (silu(X·W_u) ⊙ A·silu(X·W_v))·W_o`, with queries and
+/// keys as rotated affine images `Z ⊙ γ + β` of one `Z = silu(X·W_z)` (Hua et al. 2022, section 2.2).
 #[derive(Module, Debug)]
 pub struct GatedUnit {
     /// `[d, 2e + s]`: W_u, W_v, W_z side by side.

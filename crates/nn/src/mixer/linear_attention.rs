@@ -90,7 +90,8 @@ impl LinearAttentionConfig {
     }
 }
 
-/// See the [module documentation](self).
+/// Linear attention: `o_i = φ(q_i)ᵀ Σ_j φ(k_j)v_jᵀ / (φ(q_i)·Σ_j φ(k_j) + ε)` with φ = elu + 1, in heads
+/// (Katharopoulos et al. 2020, equations 4, 5 and 7). Shapes: `[b, n, d]` to the same.
 #[derive(Module, Debug)]
 pub struct LinearAttention {
     /// `[d, d]`.

@@ -95,7 +95,8 @@ impl SoftmaxAttentionConfig {
     }
 }
 
-/// See the [module documentation](self).
+/// Softmax attention: `softmax(QKᵀ/√d_h + mask)·V` in heads, keys and values shared by groups of them (Vaswani
+/// et al. 2017, equation 1; Ainslie et al. 2023). Shapes: `[b, n, d]` to the same.
 #[derive(Module, Debug)]
 pub struct SoftmaxAttention {
     /// `[d, d]`.

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use crate::{Builder, Initialiser};
 
-/// See the [module documentation](self).
+/// Learned absolute positions: `x_p ← x_p + w_p` for positions p below a maximum.
 #[derive(Module, Debug)]
 pub struct LearnedPosition {
     /// One row a position, `[max_length, width]`.

@@ -21,7 +21,7 @@ pub enum SinusoidalLayout {
     Interleaved,
 }
 
-/// See the [module documentation](self).
+/// Sinusoidal absolute positions: `x_p ← x_p + g · (sin(p·θ_i), cos(p·θ_i))` with `θ_i = base^(−2i/d)`.
 #[derive(Module, Debug)]
 pub struct SinusoidalPosition {
     /// The scalar g when it is learned.

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use crate::Norm;
 
-/// See the [module documentation](self).
+/// `norm(x + F(x))`.
 #[derive(Module, Debug)]
 pub struct PostNorm {
     norm: Norm,

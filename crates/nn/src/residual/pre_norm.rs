@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use crate::Norm;
 
-/// See the [module documentation](self).
+/// `x + F(norm(x))`.
 #[derive(Module, Debug)]
 pub struct PreNorm {
     norm: Norm,

@@ -149,7 +149,8 @@ impl GauConfig {
     }
 }
 
-/// See the [module documentation](self).
+/// Gated attention unit: `(U ⊙ A·V)·W_o` with one head, A by the configured normaliser (Hua et al. 2022,
+/// section 2.2). Shapes: `[b, n, d]` to the same.
 #[derive(Module, Debug)]
 pub struct GatedAttentionUnit {
     unit: GatedUnit,

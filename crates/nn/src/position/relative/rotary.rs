@@ -10,7 +10,7 @@ use mixlab_kernels::{RotaryLayout, rotary};
 use super::Span;
 use crate::{Builder, Initialiser};
 
-/// See the [module documentation](self). Pairs of channels are (i, i + width/2).
+/// `B[i, j] = R(i)a · R(j)b` with learned vectors a and b, whose channels (i, i + width/2) turn together.
 #[derive(Module, Debug)]
 pub struct RotaryBias {
     /// The vector a at the query's position, `[width]`.
