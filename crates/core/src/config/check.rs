@@ -218,7 +218,7 @@ fn missing(keys: &shape::Table, name: &str, path: &str) -> ConfigError {
 }
 
 /// The word that differs by few letters; a third of the length may be wrong.
-pub(crate) fn nearest(word: &str, words: &[String]) -> Option<String> {
+pub fn nearest(word: &str, words: &[String]) -> Option<String> {
     let scored = words.iter().map(|known| (strsim::damerau_levenshtein(word, known), known));
     let (distance, best) = scored.min_by_key(|&(distance, _)| distance)?;
     let close = distance <= (word.chars().count().max(best.chars().count()) / 3).max(1);

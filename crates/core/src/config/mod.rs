@@ -42,6 +42,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+pub use check::nearest;
 pub use error::ConfigError;
 pub use explain::{KeyDocumentation, keys};
 pub use shape::schema;
