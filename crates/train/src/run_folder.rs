@@ -59,19 +59,26 @@ pub(crate) fn withdraw(run: &Path) {
     let _ = fs::remove_dir(run);
 }
 
-/// Reads the configuration of a run and sweeps up what an interrupted write left.
+/// Reads the configuration of a run.
 ///
 /// # Errors
 /// [`TrainError::NotARun`], or what is wrong with the configuration.
-pub(crate) fn open(run: &Path) -> Result<Config, TrainError> {
+pub fn read_run_config(run: &Path) -> Result<Config, TrainError> {
     let path = run.join(RUN_CONFIG);
     if !path.is_file() {
         return Err(TrainError::NotARun { path: run.to_owned(), missing: RUN_CONFIG });
     }
     let text = String::from_utf8(storage::read(&path)?).map_err(TrainError::damaged(&path))?;
-    let resolved = resolve::<Config>(&[(path.display().to_string(), text)], &[])?;
+    Ok(resolve::<Config>(&[(path.display().to_string(), text)], &[])?.value)
+}
+
+/// Reads the configuration of a run and sweeps up what an interrupted write left.
+///
+/// # Errors
+/// [`TrainError::NotARun`], or what is wrong with the configuration.
+pub(crate) fn open(run: &Path) -> Result<Config, TrainError> {
+    let config = read_run_config(run)?;
     storage::sweep(run)?;
     storage::sweep(&checkpoint::folder(run))?;
-    make_checkpoints(run)?;
-    Ok(resolved.value)
+    Ok(config)
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use mixlab_core::{Key, Purpose};
-use mixlab_data::{TokenBatch, mask_batch};
+use mixlab_core::{Key, Precision, Purpose};
+use mixlab_data::{EvaluationData, TokenBatch, Tokenizer, mask_batch};
 use mixlab_kernels::Mask;
 use mixlab_nn::{Context, LanguageModel, Mode, parameter_gradients};
 use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss};
@@ -15,7 +15,7 @@ use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss}
 use super::{Evaluation, Task, Update};
 use crate::generate::{GenerateOptions, Generator};
 use crate::learner::{Learner, LearnerState};
-use crate::model_folder::{FORMAT, ModelDescription, WEIGHTS, write_model};
+use crate::model_folder::{FORMAT, ModelDescription, ModelFolder, WEIGHTS, write_model};
 use crate::prepare::Prepared;
 use crate::storage::StagedFolder;
 use crate::{Config, Description, ObjectiveConfig, TrainError};
@@ -43,48 +43,11 @@ impl LanguageTask {
         }
     }
 
-    /// Hides tokens if the objective asks for it.
-    fn targets(&self, batch: TokenBatch, key: Key) -> Result<TokenBatch, TrainError> {
-        match &self.config.objective {
-            ObjectiveConfig::CausalLm => Ok(batch),
-            ObjectiveConfig::MaskedLm { masking } => {
-                Ok(mask_batch(&batch, &self.data.tokenizer, masking, key)?)
-            }
-        }
-    }
-
-    /// Σ weight · loss / `normaliser` over one batch.
-    fn loss(
-        &self,
-        model: &LanguageModel,
-        batch: &TokenBatch,
-        normaliser: f64,
-        (mode, key): (Mode, Key),
-        device: &Device,
-    ) -> Tensor<1> {
-        let context = Context {
-            mode,
-            causal: self.config.objective.is_causal(),
-            key,
-            samples: batch.samples.as_slice().into(),
-            mask: Mask {
-                padding: batch.padding.as_deref().map(Arc::from),
-                segments: batch.segments.as_deref().map(Arc::from),
-            },
-            start: 0,
-        };
-        let batch = LanguageBatch::new(
-            [batch.batch, batch.length],
-            &batch.inputs,
-            &batch.targets,
-            &batch.weights,
-            normaliser,
-            device,
-            self.config.run.precision,
-        );
-        match self.config.objective {
-            ObjectiveConfig::CausalLm => causal_lm_loss(model, &batch, &context),
-            ObjectiveConfig::MaskedLm { .. } => masked_lm_loss(model, &batch, &context),
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            objective: &self.config.objective,
+            precision: self.config.run.precision,
+            seed: self.config.run.seed,
         }
     }
 
@@ -92,7 +55,9 @@ impl LanguageTask {
     fn batches(&self, step: u64) -> Result<(Vec<TokenBatch>, f64), TrainError> {
         let key = self.key().purpose(Purpose::Mask).step(step);
         let batches: Vec<TokenBatch> = (0..self.config.train.accumulation)
-            .map(|micro| self.targets(self.data.train.batch(step, micro), key))
+            .map(|micro| {
+                self.setting().targets(self.data.train.batch(step, micro), &self.data.tokenizer, key)
+            })
             .collect::<Result<_, _>>()?;
         let weight = batches.iter().map(TokenBatch::total_weight).sum();
         Ok((batches, weight))
@@ -125,7 +90,7 @@ impl LanguageTask {
         let mut update = Update { loss: 0.0, weight, tokens: 0, grad_norm: 0.0, skipped: None };
         for batch in &batches {
             let model = self.learner.model();
-            let loss = self.loss(model, batch, weight.max(1.0), (Mode::Train, noise), &device);
+            let loss = self.setting().loss(model, batch, weight.max(1.0), (Mode::Train, noise), &device);
             let mut computed = loss.backward();
             for (path, gradient) in parameter_gradients(model, &mut computed) {
                 let sum = match gradients.remove(&path) {
@@ -139,6 +104,98 @@ impl LanguageTask {
         }
         Ok((update, gradients))
     }
+}
+
+/// What a loss depends on beside the model and the batch.
+struct Setting<'a> {
+    objective: &'a ObjectiveConfig,
+    precision: Precision,
+    seed: u64,
+}
+
+impl Setting<'_> {
+    /// Hides tokens if the objective asks for it.
+    fn targets(&self, batch: TokenBatch, tokenizer: &Tokenizer, key: Key) -> Result<TokenBatch, TrainError> {
+        match self.objective {
+            ObjectiveConfig::CausalLm => Ok(batch),
+            ObjectiveConfig::MaskedLm { masking } => Ok(mask_batch(&batch, tokenizer, masking, key)?),
+        }
+    }
+
+    /// Σ weight · loss / `normaliser` over one batch.
+    fn loss(
+        &self,
+        model: &LanguageModel,
+        batch: &TokenBatch,
+        normaliser: f64,
+        (mode, key): (Mode, Key),
+        device: &Device,
+    ) -> Tensor<1> {
+        let context = Context {
+            mode,
+            causal: self.objective.is_causal(),
+            key,
+            samples: batch.samples.as_slice().into(),
+            mask: Mask {
+                padding: batch.padding.as_deref().map(Arc::from),
+                segments: batch.segments.as_deref().map(Arc::from),
+            },
+            start: 0,
+        };
+        let batch = LanguageBatch::new(
+            [batch.batch, batch.length],
+            &batch.inputs,
+            &batch.targets,
+            &batch.weights,
+            normaliser,
+            device,
+            self.precision,
+        );
+        match self.objective {
+            ObjectiveConfig::CausalLm => causal_lm_loss(model, &batch, &context),
+            ObjectiveConfig::MaskedLm { .. } => masked_lm_loss(model, &batch, &context),
+        }
+    }
+}
+
+/// Measures a model on every window of `data`.
+fn measure(
+    model: &LanguageModel,
+    tokenizer: &Tokenizer,
+    setting: &Setting<'_>,
+    data: &EvaluationData,
+    device: &Device,
+) -> Result<Evaluation, TrainError> {
+    let (mut nats, mut weight) = (0.0, 0.0);
+    for index in 0..data.batches() {
+        // What is hidden does not depend on the step, so that evaluations can be compared.
+        let site = Key::root(setting.seed).purpose(Purpose::Mask).site("evaluation");
+        let key = site.index(index as u64);
+        let batch = setting.targets(data.batch(index), tokenizer, key)?;
+        let loss = setting.loss(model, &batch, 1.0, (Mode::Eval, key), device);
+        nats += loss.into_scalar::<f64>();
+        weight += batch.total_weight();
+    }
+    let bits = || nats / std::f64::consts::LN_2 / data.bytes() as f64;
+    Ok(Evaluation {
+        loss: nats / f64::max(weight, 1.0),
+        bits_per_byte: setting.objective.is_causal().then(bits),
+        tokens: weight as u64,
+    })
+}
+
+/// Measures a trained model on `data`, as its run does. `seed` decides what a masked objective hides.
+///
+/// # Errors
+/// [`TrainError::Data`] if a masked objective meets a tokenizer without a mask token.
+pub fn evaluate_model(
+    folder: &ModelFolder,
+    data: &EvaluationData,
+    seed: u64,
+    device: &Device,
+) -> Result<Evaluation, TrainError> {
+    let setting = Setting { objective: &folder.config.objective, precision: folder.config.precision, seed };
+    measure(&folder.model, &folder.tokenizer, &setting, data, device)
 }
 
 /// Positions of a batch that are not padding.
@@ -159,22 +216,7 @@ impl Task for LanguageTask {
     fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError> {
         let Some(data) = &self.data.evaluation else { return Ok(None) };
         let model = self.learner.outcome();
-        let (mut nats, mut weight) = (0.0, 0.0);
-        for index in 0..data.batches() {
-            // What is hidden does not depend on the step, so that evaluations can be compared.
-            let key = self.key().purpose(Purpose::Mask).site("evaluation").index(index as u64);
-            let batch = self.targets(data.batch(index), key)?;
-            let loss = self.loss(&model, &batch, 1.0, (Mode::Eval, key), &self.device);
-            nats += loss.into_scalar::<f64>();
-            weight += batch.total_weight();
-        }
-        let causal = self.config.objective.is_causal();
-        let bits = || nats / std::f64::consts::LN_2 / data.bytes() as f64;
-        Ok(Some(Evaluation {
-            loss: nats / f64::max(weight, 1.0),
-            bits_per_byte: causal.then(bits),
-            tokens: weight as u64,
-        }))
+        measure(&model, &self.data.tokenizer, &self.setting(), data, &self.device).map(Some)
     }
 
     fn sample(&self, step: u64) -> Result<Option<String>, TrainError> {

@@ -8,7 +8,7 @@ mod language;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use language::LanguageTask;
+pub use language::{LanguageTask, evaluate_model};
 
 use crate::guard::Fault;
 use crate::learner::LearnerState;
