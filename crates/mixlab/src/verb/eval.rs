@@ -1,0 +1,122 @@
+//! `mixlab eval`: measure a trained model on text.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mixlab_data::{Corpus, DataConfig, Documents, EvaluationData, EvaluationOptions, load};
+use mixlab_train::{Config, ModelFolder, RUN_CONFIG, evaluate_model, read_run_config};
+use serde::Serialize;
+
+use crate::arguments::DeviceOption;
+use crate::failure::{Exit, Failure, ProgramError};
+use crate::output::{columns, print, print_json};
+
+/// Measure a trained model on text
+///
+/// Every token of the text is scored once. Without files, a run is measured
+/// on its own held-out text.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  mixlab eval runs/austen persuasion.txt northanger-abbey.txt")]
+pub struct Eval {
+    /// A run folder or a model folder
+    model: PathBuf,
+
+    /// Text files; the held-out text of the run if absent
+    files: Vec<PathBuf>,
+
+    /// Rows that are computed at once; as in the run if absent
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+
+    /// How far the window moves; as in the run if absent
+    #[arg(long, value_name = "N")]
+    stride: Option<usize>,
+
+    /// Field or column of the text in JSON lines, CSV and Parquet files
+    #[arg(long, value_name = "NAME", default_value = "text")]
+    text_field: String,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    device: DeviceOption,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    /// Mean negative log-likelihood in nats per token.
+    loss: f64,
+    /// Absent for masked models.
+    bits_per_byte: Option<f64>,
+    tokens: u64,
+    bytes: u64,
+}
+
+impl Eval {
+    pub fn run(self) -> Result<Exit, Failure> {
+        let device = self.device.device.device();
+        let folder = ModelFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
+        let run = self.model.join(RUN_CONFIG).is_file().then(|| read_run_config(&self.model)).transpose()?;
+        let text = self.text(run.as_ref())?;
+        let bytes = text.bytes();
+        let corpus = Corpus::encode(&folder.tokenizer, &text)?;
+        let options = self.options(run.as_ref(), folder.config.length);
+        let data = EvaluationData::new(corpus, &folder.tokenizer, options)?;
+        let seed = run.map_or(0, |config| config.run.seed);
+        let evaluation = evaluate_model(&folder, &data, seed, &device)?;
+        let measured = Measured {
+            loss: evaluation.loss,
+            bits_per_byte: evaluation.bits_per_byte,
+            tokens: evaluation.tokens,
+            bytes,
+        };
+        if self.json {
+            print_json(&measured)?;
+        } else {
+            print(&describe(&measured))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The files, or what the run held out.
+    fn text(&self, run: Option<&Config>) -> Result<Documents, Failure> {
+        if let (true, Some(config)) = (self.files.is_empty(), run) {
+            return Ok(load(&config.data)?.evaluate);
+        }
+        if self.files.is_empty() {
+            return Err(ProgramError::NothingToMeasure { path: self.model.clone() }.into());
+        }
+        // Everything in the files is measured on: nothing is held out of it.
+        let all = DataConfig {
+            train: self.files.clone(),
+            evaluate_fraction: 0.0,
+            text_field: self.text_field.clone(),
+            ..DataConfig::default()
+        };
+        Ok(load(&all)?.train)
+    }
+
+    fn options(&self, run: Option<&Config>, length: usize) -> EvaluationOptions {
+        let defaults = EvaluationOptions::default();
+        EvaluationOptions {
+            batch: self.batch.or(run.map(|config| config.evaluate.batch)).unwrap_or(defaults.batch),
+            length,
+            stride: self.stride.or(run.map(Config::stride)).unwrap_or(length.div_ceil(2)),
+            packing: run.map_or(defaults.packing, |config| config.data.packing),
+            segment_masks: run.map_or(defaults.segment_masks, |config| config.data.segment_masks),
+        }
+    }
+}
+
+fn describe(measured: &Measured) -> String {
+    let mut rows = vec![vec!["loss".to_owned(), format!("{:.4} nats/token", measured.loss)]];
+    rows.extend(
+        measured.bits_per_byte.map(|bits| vec!["compression".into(), format!("{bits:.4} bits/byte")]),
+    );
+    rows.push(vec!["text".into(), format!("{} tokens, {} bytes", measured.tokens, measured.bytes)]);
+    columns(&rows)
+}

@@ -1,0 +1,33 @@
+//! One verb, one file: what may be typed for it, and what it does.
+
+pub mod blocks;
+pub mod compare;
+pub mod completions;
+pub mod config;
+pub mod eval;
+pub mod generate;
+pub mod new;
+pub mod resume;
+pub mod sweep;
+pub mod tokenizer;
+pub mod train;
+
+use crate::arguments::{Arguments, Verb};
+use crate::failure::{Exit, Failure};
+
+/// Does what was asked.
+pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.verb {
+        Verb::New(verb) => verb.run(),
+        Verb::Train(verb) => verb.run(),
+        Verb::Resume(verb) => verb.run(),
+        Verb::Eval(verb) => verb.run(),
+        Verb::Generate(verb) => verb.run(),
+        Verb::Tokenizer(verb) => verb.run(),
+        Verb::Config(verb) => verb.run(),
+        Verb::Blocks(verb) => verb.run(),
+        Verb::Sweep(verb) => verb.run(),
+        Verb::Compare(verb) => verb.run(),
+        Verb::Completions(verb) => verb.run(),
+    }
+}

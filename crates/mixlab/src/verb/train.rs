@@ -1,0 +1,170 @@
+//! `mixlab train`: run a config.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mixlab_core::DeviceChoice;
+use mixlab_train::{Config, Description, Interrupt, Outcome, Summary, describe, run, set_threads};
+
+use crate::arguments::ConfigSource;
+use crate::failure::{Exit, Failure};
+use crate::input::read_config;
+use crate::output::{columns, print, print_json, tell};
+use crate::progress::{Display, count, duration};
+
+/// Train a model as a config says
+///
+/// The run folder holds the resolved config, metrics.jsonl, TensorBoard
+/// events, samples.txt, curves.svg, checkpoints and the final model. Ctrl-C
+/// finishes the step and saves; a second Ctrl-C stops at once.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  mixlab train configs/quickstart.toml --out runs/wide \\
+      --set model.width=256 --set train.steps=500")]
+pub struct Train {
+    #[command(flatten)]
+    source: ConfigSource,
+
+    /// The run folder; runs/ and the name of the config if absent
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Where to compute; the config's run.device if absent
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<DeviceChoice>,
+
+    /// Show shapes, parameters, memory and one batch; train nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Print the outcome as JSON, without the sample
+    #[arg(long)]
+    json: bool,
+}
+
+impl Train {
+    pub fn run(mut self) -> Result<Exit, Failure> {
+        if let Some(device) = self.device {
+            // Serialised by the same rule that reads it from a config.
+            let name = serde_json::to_string(&device).unwrap_or_default();
+            self.source.sets.sets.push(format!("run.device={name}"));
+        }
+        let config = read_config(&self.source)?;
+        set_threads(config.value.run.threads);
+        if self.dry_run {
+            return dry_run(&config.value, self.json);
+        }
+        let out = self.out.unwrap_or_else(|| default_folder(&self.source.files));
+        let interrupt = Interrupt::on_signals()?;
+        let mut display = Display::new();
+        let outcome = run(&config, &out, &mut display, &interrupt);
+        display.finish();
+        finish(&outcome?, &out, &display, self.json)
+    }
+}
+
+/// `runs/` and the name of the last config.
+fn default_folder(configs: &[PathBuf]) -> PathBuf {
+    let name = configs.last().and_then(|path| path.file_stem()).unwrap_or("run".as_ref());
+    Path::new("runs").join(name)
+}
+
+fn dry_run(config: &Config, json: bool) -> Result<Exit, Failure> {
+    let description = describe(config)?;
+    if json {
+        print_json(&description)?;
+    } else {
+        print(&description_text(&description))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn description_text(description: &Description) -> String {
+    let Description { memory, batch: [accumulation, rows, length], .. } = description;
+    let mut lines: Vec<Vec<String>> = description
+        .parameters
+        .iter()
+        .map(|p| vec![format!("  {}", p.path), format!("{:?}", p.shape), p.size.to_string()])
+        .collect();
+    lines.push(vec!["  all parameters".into(), String::new(), description.parameter_count.to_string()]);
+    let mebibytes = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    let held = [
+        ("parameters", memory.parameters),
+        ("gradients", memory.gradients),
+        ("optimiser", memory.optimizer),
+        ("average", memory.average),
+        ("activations (estimate)", memory.activations),
+        ("together", memory.total()),
+    ];
+    let held = held.map(|(name, bytes)| vec![format!("  {name}"), mebibytes(bytes)]);
+    format!(
+        "parameters\n{}\nmemory\n{}\ndata\n  vocabulary {}, {} tokens to train on, {} held out ({} bytes)\n  \
+         an update reads {accumulation} × {rows} rows of {length} tokens; the run reads the text {:.1} times\n\n\
+         the first row begins\n{}\n",
+        columns(&lines),
+        columns(&held),
+        description.vocabulary,
+        description.train_tokens,
+        description.evaluate_tokens,
+        description.evaluate_bytes,
+        description.epochs,
+        indent(&description.excerpt),
+    )
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  | {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Tells how a run ended, and prints its last sample.
+pub fn finish(outcome: &Outcome, run: &Path, display: &Display, json: bool) -> Result<Exit, Failure> {
+    match outcome {
+        Outcome::Interrupted { step, checkpoint } => {
+            let saved = match checkpoint {
+                Some(path) => format!("after step {step}; saved {}", path.display()),
+                None => "before the first step".into(),
+            };
+            tell(&format!("interrupted {saved}\nhint: go on with `mixlab resume {}`", run.display()));
+            Ok(Exit::Interrupted)
+        }
+        Outcome::Finished(summary) => {
+            tell(&summary_text(summary, display));
+            if json {
+                print_json(&summary_json(summary, display))?;
+            } else if let Some(sample) = &display.sample {
+                print(&format!("{}\n", sample.trim_end()))?;
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn summary_text(summary: &Summary, display: &Display) -> String {
+    let mut text = format!(
+        "finished {} steps, {} tokens in {}",
+        summary.steps,
+        count(summary.tokens as f64),
+        duration(summary.seconds)
+    );
+    if let Some(best) = summary.best {
+        text.push_str(&format!("; best held-out loss {:.4} nats/token at step {}", best.loss, best.step));
+    }
+    if let Some(bits) = display.bits_per_byte(summary.model_step) {
+        text.push_str(&format!(", {bits:.4} bits/byte"));
+    }
+    format!("{text}\nmodel of step {} in {}", summary.model_step, summary.model.display())
+}
+
+fn summary_json(summary: &Summary, display: &Display) -> serde_json::Value {
+    serde_json::json!({
+        "steps": summary.steps,
+        "tokens": summary.tokens,
+        "seconds": summary.seconds,
+        "best_step": summary.best.map(|best| best.step),
+        "best_loss": summary.best.map(|best| best.loss),
+        "bits_per_byte": display.bits_per_byte(summary.model_step),
+        "model": summary.model.display().to_string(),
+        "model_step": summary.model_step,
+    })
+}

@@ -1,0 +1,247 @@
+//! From a text file to a model and text, with the real binary.
+
+mod support;
+
+use std::fs;
+
+use support::{Desk, SMALL, TINY, mixers, prose};
+
+fn trained() -> Desk {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    desk.good(&["train", "run.toml", "--out", "runs/a"]);
+    desk
+}
+
+#[test]
+fn a_run_leaves_everything_in_its_folder() {
+    let desk = trained();
+    for name in ["config.toml", "tokenizer.json", "metrics.jsonl", "samples.txt", "curves.svg"] {
+        assert!(desk.exists(&format!("runs/a/{name}")), "{name}");
+    }
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        assert!(desk.exists(&format!("runs/a/model/{name}")), "{name}");
+    }
+    let lines: Vec<serde_json::Value> =
+        desk.read("runs/a/metrics.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps = |split: &str| -> Vec<u64> {
+        lines.iter().filter(|l| l["split"] == split).map(|l| l["step"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(steps("train"), (1..=12).collect::<Vec<_>>());
+    assert_eq!(steps("eval"), [4, 8, 12]);
+    for line in &lines {
+        for field in ["loss", "tokens", "seconds", "tokens_per_second"] {
+            assert!(line[field].is_number(), "{field} in {line}");
+        }
+        let own =
+            if line["split"] == "train" { ["learning_rate", "grad_norm"] } else { ["bits_per_byte", "loss"] };
+        assert!(own.iter().all(|field| line[field].is_number()), "{line}");
+    }
+    // Bytes are tokens here, so that nats per token and bits per byte are one number in two units.
+    let last = lines.last().unwrap();
+    let (nats, bits) = (last["loss"].as_f64().unwrap(), last["bits_per_byte"].as_f64().unwrap());
+    assert!((nats / std::f64::consts::LN_2 - bits).abs() < 1e-9, "{nats} {bits}");
+}
+
+#[test]
+fn messages_are_plain_lines_and_data_is_the_sample() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let ended = desk.good(&["train", "run.toml"]);
+    assert!(desk.exists("runs/run/model"), "the default folder has the config's name");
+    assert!(!ended.stderr.contains('\x1b') && !ended.stderr.contains('\r'), "{:?}", ended.stderr);
+    assert!(ended.stderr.contains("step 12/12: loss"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("bits/byte"), "{}", ended.stderr);
+    let samples = desk.read("runs/run/samples.txt");
+    assert!(samples.contains(ended.stdout.trim_end()), "{samples:?} {:?}", ended.stdout);
+    let json = desk.good(&["train", "run.toml", "--out", "runs/json", "--json"]).stdout;
+    let outcome: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(outcome["steps"], 12);
+    assert!(outcome["bits_per_byte"].as_f64().unwrap() < 8.0);
+}
+
+#[test]
+fn the_saved_config_is_a_config_of_the_same_run() {
+    let desk = trained();
+    let saved = desk.read("runs/a/config.toml");
+    assert!(saved.contains("# run.toml") && saved.contains("# default"), "{saved}");
+    desk.good(&["train", "runs/a/config.toml", "--out", "runs/b"]);
+    assert_eq!(desk.bytes("runs/a/model/model.safetensors"), desk.bytes("runs/b/model/model.safetensors"));
+    assert_eq!(desk.metrics("runs/a"), desk.metrics("runs/b"));
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let mut desk = trained();
+    desk.threads = Some(2);
+    desk.good(&["train", "run.toml", "--out", "runs/two"]);
+    assert_eq!(desk.bytes("runs/a/model/model.safetensors"), desk.bytes("runs/two/model/model.safetensors"));
+    assert_eq!(desk.metrics("runs/a"), desk.metrics("runs/two"));
+}
+
+#[test]
+fn a_finished_run_is_resumed_to_itself() {
+    let desk = trained();
+    let (weights, metrics) =
+        (desk.bytes("runs/a/model/model.safetensors"), desk.bytes("runs/a/metrics.jsonl"));
+    desk.good(&["resume", "runs/a"]);
+    assert_eq!(desk.bytes("runs/a/model/model.safetensors"), weights);
+    assert_eq!(desk.bytes("runs/a/metrics.jsonl"), metrics);
+}
+
+#[test]
+fn a_dry_run_shows_sizes_and_writes_nothing() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let text = desk.good(&["train", "run.toml", "--dry-run"]).stdout;
+    for words in ["all parameters", "MiB", "vocabulary", "2 rows of 32 tokens", "the first row begins"] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    let json = desk.good(&["train", "run.toml", "--dry-run", "--json"]).stdout;
+    let description: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(description["batch"], serde_json::json!([1, 2, 32]));
+    assert!(!desk.exists("runs"));
+}
+
+#[test]
+fn every_mixer_trains_and_generates_from_a_starter_config() {
+    let desk = Desk::new();
+    for mixer in mixers(&desk) {
+        let (config, run) = (format!("{mixer}.toml"), format!("runs/{mixer}"));
+        desk.good(&["new", "text.txt", "--mixer", &mixer, "--out", &config]);
+        let mut arguments = vec!["train", &config, "--out", &run, "--set", "train.steps=6"];
+        arguments.extend(SMALL.iter().flat_map(|set| ["--set", set]));
+        desk.good(&arguments);
+        let first = desk.good(&["generate", &run, "It is", "--tokens", "12", "--seed", "5"]).stdout;
+        let again = desk.good(&["generate", &run, "It is", "--tokens", "12", "--seed", "5"]).stdout;
+        let other = desk.good(&["generate", &run, "It is", "--tokens", "12", "--seed", "6"]).stdout;
+        assert!(first.starts_with("It is"), "{mixer}: {first:?}");
+        assert_eq!(first, again, "{mixer}");
+        assert_ne!(first, other, "{mixer}");
+    }
+}
+
+#[test]
+fn generation_follows_its_options() {
+    let desk = trained();
+    let greedy = |seed: &str| {
+        desk.good(&["generate", "runs/a", "It", "--temperature", "0", "--tokens", "9", "--seed", seed]).stdout
+    };
+    assert_eq!(greedy("1"), greedy("2"), "the most probable token needs no seed");
+    assert_eq!(desk.good(&["generate", "runs/a", "It", "--tokens", "0"]).stdout, "It\n");
+    let stdin = desk.with_stdin(&["generate", "runs/a", "-", "--tokens", "9", "--temperature", "0"], b"It\n");
+    assert_eq!(stdin.stdout, greedy("1"));
+    let text = desk.good(&["generate", "runs/a", "It", "--tokens", "40", "--seed", "1"]).stdout;
+    let middle: String = text.chars().skip(8).take(1).collect();
+    let stopped =
+        desk.good(&["generate", "runs/a", "It", "--tokens", "40", "--seed", "1", "--stop", &middle]).stdout;
+    assert!(
+        text.starts_with(stopped.trim_end_matches('\n')) && stopped.len() < text.len(),
+        "{stopped:?} {text:?}"
+    );
+    let checkpoint = fs::read_dir(desk.path("runs/a/checkpoints")).unwrap().next().unwrap().unwrap().path();
+    desk.good(&["generate", checkpoint.to_str().unwrap(), "It", "--tokens", "3"]);
+}
+
+#[test]
+fn a_model_is_measured_on_its_own_and_on_other_text() {
+    let desk = trained();
+    let own = desk.good(&["eval", "runs/a", "--json"]).stdout;
+    let own: serde_json::Value = serde_json::from_str(&own).unwrap();
+    let logged: Vec<f64> = desk
+        .read("runs/a/metrics.jsonl")
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["bits_per_byte"].as_f64())
+        .collect();
+    let best = logged.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(
+        own["bits_per_byte"].as_f64().unwrap(),
+        best,
+        "the final model is the best one, measured alike"
+    );
+    desk.write("other.txt", prose(3000));
+    let other = desk.good(&["eval", "runs/a", "other.txt"]).stdout;
+    assert!(other.contains("nats/token") && other.contains("3000 bytes"), "{other}");
+}
+
+#[test]
+fn a_model_starts_from_another_one_in_part() {
+    let desk = trained();
+    let same = desk.good(&["train", "run.toml", "--out", "runs/same", "--set", "model.init_from=runs/a"]);
+    assert!(same.stderr.contains("started from"), "{}", same.stderr);
+    assert!(!same.stderr.contains("drawn anew"), "{}", same.stderr);
+    let deeper = ["train", "run.toml", "--out", "runs/deep", "--set", "model.init_from=runs/a"];
+    let deeper = desk.good(&[&deeper[..], &["--set", "model.depth=3"]].concat());
+    assert!(deeper.stderr.contains("drawn anew"), "{}", deeper.stderr);
+}
+
+#[test]
+fn config_show_resolves_and_explain_explains() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let shown = desk.good(&["config", "show", "run.toml", "--set", "train.steps=99"]).stdout;
+    assert!(shown.lines().any(|l| l.starts_with("steps = 99") && l.ends_with("# --set")), "{shown}");
+    desk.write("again.toml", &shown);
+    let again = desk.good(&["config", "show", "again.toml", "--json"]).stdout;
+    let first = desk.good(&["config", "show", "run.toml", "--set", "train.steps=99", "--json"]).stdout;
+    assert_eq!(again, first);
+    let explained = desk.good(&["config", "explain", "train.steps"]).stdout;
+    assert!(explained.contains("default: ") && explained.contains("updates"), "{explained}");
+    for key in
+        ["run.seed", "train.steps", "model.width", "model.depth", "model.mixer.kind", "model.residual.kind"]
+    {
+        desk.good(&["config", "explain", key]);
+    }
+    let schema: serde_json::Value = serde_json::from_str(&desk.good(&["config", "schema"]).stdout).unwrap();
+    assert!(schema["properties"]["train"].is_object());
+}
+
+#[test]
+fn changing_the_mixer_drops_its_keys_with_a_note() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let ended = desk.good(&["config", "show", "run.toml", "--set", "model.mixer.kind=flash"]);
+    assert!(ended.stderr.contains("note: `model.mixer.heads` from run.toml"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_tokenizer_goes_there_and_back() {
+    let desk = Desk::new();
+    let text = "It is a truth — “universally” acknowledged.";
+    for kind in ["bpe", "unigram", "wordpiece", "byte"] {
+        let out = format!("{kind}.json");
+        let mut arguments = vec!["tokenizer", "train", "text.txt", "--kind", kind, "--out", &out];
+        if kind != "byte" {
+            arguments.extend(["--vocabulary", "600"]);
+        }
+        desk.good(&arguments);
+        let ids = desk.good(&["tokenizer", "encode", &out, text]).stdout;
+        let back = desk.with_stdin(&["tokenizer", "decode", &out], ids.as_bytes());
+        assert_eq!(back.stdout, format!("{text}\n"), "{kind}");
+        let json = desk.with_stdin(&["tokenizer", "encode", &out, "--json"], text.as_bytes()).stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(json["ids"].as_array().unwrap().len() == json["pieces"].as_array().unwrap().len());
+    }
+}
+
+#[test]
+fn sweep_and_compare_tabulate_runs() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    desk.write(
+        "sweep.toml",
+        "base = \"run.toml\"\nout = \"study\"\nseeds = [1, 2]\nmetrics = [\"bits_per_byte\"]\n\
+         set.train.steps = 4\n[[axis]]\nname = \"depth\"\nkey = \"model.depth\"\nvalues = [1, 2]\n",
+    );
+    let table = desk.good(&["sweep", "sweep.toml"]).stdout;
+    assert!(table.contains("depth"), "{table}");
+    let again = desk.good(&["sweep", "sweep.toml"]);
+    assert_eq!(again.stdout, table);
+    assert_eq!(again.stderr.matches("finished earlier").count(), 4, "{}", again.stderr);
+    let runs: Vec<String> =
+        ["depth=1,seed=1", "depth=1,seed=2", "depth=2,seed=1"].map(|c| format!("study/cells/{c}")).into();
+    let mut arguments = vec!["compare", "--metric", "bits_per_byte", "--format", "markdown"];
+    arguments.extend(runs.iter().map(String::as_str));
+    let compared = desk.good(&arguments).stdout;
+    assert!(compared.contains("model.depth"), "{compared}");
+}
