@@ -9,7 +9,10 @@ use mixlab_core::Precision;
 use mixlab_kernels::Mask;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::{DOUBLE, SINGLE};
+/// Largest difference on data of unit scale, in single precision.
+const SINGLE: f64 = 1e-5;
+/// Largest difference on data of unit scale, in double precision.
+const DOUBLE: f64 = 1e-12;
 
 /// Both precisions every comparison runs in.
 pub const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::F64];
@@ -74,17 +77,13 @@ impl Fixture {
         self.tensors.get("mask").map(|mask| mask.data.iter().map(|&real| real == 1.0).collect())
     }
 
-    /// Asserts that `actual` is the recorded tensor `name`.
+    /// Asserts that `actual` is the recorded tensor `name`, to the tolerance of data of unit scale or, where the
+    /// recorded values are larger, of their scale.
     pub fn check(&self, name: &str, actual: &[f64], precision: Precision) {
-        self.check_scaled(name, actual, precision, 1.0);
-    }
-
-    /// Asserts that `actual` is the recorded tensor `name`, for values of size `scale`.
-    pub fn check_scaled(&self, name: &str, actual: &[f64], precision: Precision, scale: f64) {
         let expected = self.values(name);
         assert_eq!(expected.data.len(), actual.len(), "{}: {name} has another size", self.case);
         let double = expected.double && precision == Precision::F64;
-        let largest = expected.data.iter().fold(scale, |largest, value| value.abs().max(largest));
+        let largest = expected.data.iter().fold(1.0, |largest: f64, value| value.abs().max(largest));
         let tolerance = if double { DOUBLE } else { SINGLE } * largest;
         let worst = expected.data.iter().zip(actual).map(|(e, a)| (e - a).abs()).enumerate();
         // A NaN compares greater than every number here, so it is always the worst.

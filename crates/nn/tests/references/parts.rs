@@ -24,7 +24,8 @@ fn norms() {
 
 fn check_norm(fixture: &Fixture, name: &str, kind: NormKind, epsilon: f64, precision: Precision) {
     let device = device();
-    let weights: Vec<_> = fixture.under(&format!("{name}/weight/")).map(|(part, _)| part.to_owned()).collect();
+    let weights: Vec<_> =
+        fixture.under(&format!("{name}/weight/")).map(|(part, _)| part.to_owned()).collect();
     let weight = |bias: bool| {
         let part = weights.iter().find(|part| (*part == "bias") == bias)?;
         Some(fixture.tensor::<1>(&format!("{name}/weight/{part}"), precision, &device).require_grad())
@@ -69,7 +70,9 @@ fn activations() {
 #[test]
 fn rotations() {
     let fixture = Fixture::load("rotary");
-    for (name, layout) in [("interleaved", RotaryLayout::Interleaved), ("split_half", RotaryLayout::SplitHalf)] {
+    for (name, layout) in
+        [("interleaved", RotaryLayout::Interleaved), ("split_half", RotaryLayout::SplitHalf)]
+    {
         for start in [0, 1000] {
             let x: Tensor<4> = fixture.tensor("input", Precision::F64, &device());
             let turned = vector(rotary(x.clone(), layout, 6, 10_000.0, start));
