@@ -82,8 +82,8 @@ pub enum ChunkNormaliserConfig {
     /// The number of real tokens it sums over: a mean (the paper's appendix).
     #[default]
     Mean,
-    /// The chunk length when causal, so that it grows along the sequence; the length of the sequence,
-    /// padding included, otherwise (FLASH-pytorch).
+    /// The chunk length when causal, so that it grows along the sequence (FLASH-pytorch); as `mean` otherwise,
+    /// where that package divides by the length, padding included.
     PerChunk,
 }
 
@@ -135,8 +135,7 @@ impl FlashConfig {
         Promises {
             causal,
             any_length: true,
-            // Per-chunk, bidirectional: the divisor counts padding.
-            padding_safe: causal || self.normaliser == ChunkNormaliserConfig::Mean,
+            padding_safe: true,
             streaming: causal,
             prefix_consistent: causal,
             // Which tokens share a chunk depends on their order.

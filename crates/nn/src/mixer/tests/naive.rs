@@ -245,9 +245,8 @@ fn flash_in_every_form() {
                     let far = seen.document(i).into_iter().filter(|j| !seen.causal || j / c < i / c);
                     let far: Vec<usize> = far.collect();
                     let divisor = match normaliser {
-                        ChunkNormaliserConfig::Mean => far.len().max(1),
                         ChunkNormaliserConfig::PerChunk if seen.causal => c,
-                        ChunkNormaliserConfig::PerChunk => N,
+                        ChunkNormaliserConfig::PerChunk | ChunkNormaliserConfig::Mean => far.len().max(1),
                     };
                     let linear = far.iter().map(|&j| (j, dot(&heads[2][i], &heads[3][j]) / divisor as f64));
                     weighted(&quadratic.chain(linear).collect::<Vec<_>>(), &value)

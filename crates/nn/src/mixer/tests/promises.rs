@@ -96,7 +96,7 @@ fn follows_permutations(mixer: &Mixer, causal: bool) -> bool {
 }
 
 /// Documents packed into one row equal the documents alone. FLASH counts chunks from the start of the
-/// row, so there the boundary stands between two chunks; what divides by the padded length is exempt.
+/// row, so there the boundary stands between two chunks; what depends on the padded length is exempt.
 #[test]
 fn packed_documents_equal_separate_ones() {
     for config in registered() {
