@@ -11,17 +11,18 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use rayon::prelude::*;
-use tokenizers::Tokenizer as Pipeline;
+use tokenizers::{Model, Tokenizer as Pipeline};
 use xxhash_rust::xxh3::xxh3_128;
 
 pub use config::{TokenizerConfig, VocabularyConfig};
 use decode::Detokenizer;
 pub use decode::TextStream;
 pub use layout::{END_OF_TEXT, MASK, PADDING};
+use segmentation::Segmenter;
 
 use crate::{DataError, Documents};
 
@@ -31,8 +32,11 @@ const END_OF_TEXT_NAMES: [&str; 7] =
 const PADDING_NAMES: [&str; 3] = [PADDING, "<pad>", "[PAD]"];
 const MASK_NAMES: [&str; 3] = [MASK, "<mask>", "[MASK]"];
 
-/// Bytes of text that are tokenized before the ids are moved into the result.
-const ROUND: usize = 16 << 20;
+/// Units of about [`segmentation::CHUNK`] bytes that are tokenized before the ids are moved into the result.
+const UNITS_PER_ROUND: usize = 64;
+
+/// Texts, or pieces of them, with the index of their text: the work of one thread at a time.
+type Unit<'t> = Vec<(usize, &'t str)>;
 
 /// A vocabulary and the rules to apply it.
 ///
@@ -49,10 +53,13 @@ pub struct Tokenizer {
     end_of_text: u32,
     padding: u32,
     mask: Option<u32>,
+    /// How the model spells bytes.
+    characters: [char; 256],
     /// Ids are the bytes themselves.
     bytewise: bool,
-    /// Text may be cut for parallel work without any effect on the ids.
-    divisible: bool,
+    /// The cutting rule, when it is that of the tokenizers trained here: words can then be looked up
+    /// one by one, and text may be cut for parallel work without any effect on the ids.
+    segmenter: Option<Segmenter>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -118,8 +125,8 @@ impl Tokenizer {
         let special = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id);
         let special = special.chain([end_of_text, padding]).chain(mask).collect();
         let detokenizer = Detokenizer::of(&pipeline, vocabulary);
-        let divisible = is_ours(&pipeline);
-        let bytewise = divisible && vocabulary == layout::BASE_TOKENS;
+        let segmenter = our_segmenter(&pipeline);
+        let bytewise = segmenter.is_some() && vocabulary == layout::BASE_TOKENS;
         Ok(Tokenizer {
             pipeline,
             detokenizer,
@@ -129,8 +136,9 @@ impl Tokenizer {
             end_of_text,
             padding,
             mask,
+            characters: layout::byte_characters(),
             bytewise,
-            divisible,
+            segmenter,
         })
     }
 
@@ -183,7 +191,7 @@ impl Tokenizer {
 
     /// Whether decoding gives back every byte of every text. True of all tokenizers trained here.
     pub fn is_lossless(&self) -> bool {
-        self.divisible && matches!(self.detokenizer, Detokenizer::Bytes(_))
+        self.segmenter.is_some() && matches!(self.detokenizer, Detokenizer::Bytes(_))
     }
 
     /// Token ids of a text, without special tokens.
@@ -203,31 +211,62 @@ impl Tokenizer {
         texts: &[&str],
         mut receive: impl FnMut(usize, &[u32]),
     ) -> Result<(), DataError> {
-        let size = if self.divisible { segmentation::CHUNK } else { usize::MAX };
+        let size = if self.segmenter.is_some() { segmentation::CHUNK } else { usize::MAX };
         let mut pieces = texts
             .iter()
             .enumerate()
-            .flat_map(|(index, text)| segmentation::chunks(text, size).map(move |piece| (index, piece)))
-            .peekable();
-        while pieces.peek().is_some() {
-            let (mut round, mut bytes) = (Vec::new(), 0);
-            while bytes < ROUND
-                && let Some(piece) = pieces.next()
-            {
-                bytes += piece.1.len();
-                round.push(piece);
+            .flat_map(|(index, text)| segmentation::chunks(text, size).map(move |piece| (index, piece)));
+        loop {
+            let units: Vec<Unit> =
+                std::iter::from_fn(|| next_unit(&mut pieces)).take(UNITS_PER_ROUND).collect();
+            if units.is_empty() {
+                return Ok(());
             }
-            let encoded: Vec<Vec<u32>> =
-                round.par_iter().map(|(_, piece)| self.encode_piece(piece)).collect::<Result<_, _>>()?;
-            round.iter().zip(&encoded).for_each(|((index, _), tokens)| receive(*index, tokens));
+            let encoded: Vec<Vec<Vec<u32>>> =
+                units.par_iter().map(|unit| self.encode_unit(unit)).collect::<Result<_, _>>()?;
+            for ((index, _), ids) in units.iter().flatten().zip(encoded.iter().flatten()) {
+                receive(*index, ids);
+            }
         }
-        Ok(())
     }
 
-    fn encode_piece(&self, text: &str) -> Result<Vec<u32>, DataError> {
+    /// Words are looked up once in a unit: most of a text is a few words over and over.
+    fn encode_unit(&self, unit: &Unit) -> Result<Vec<Vec<u32>>, DataError> {
+        let mut known = HashMap::new();
+        unit.iter().map(|(_, piece)| self.encode_piece(piece, &mut known)).collect()
+    }
+
+    fn encode_piece<'t>(
+        &self,
+        text: &'t str,
+        known: &mut HashMap<&'t str, Vec<u32>>,
+    ) -> Result<Vec<u32>, DataError> {
+        let Some(segmenter) = &self.segmenter else { return self.encode_with_library(text) };
         if self.bytewise {
             return Ok(text.bytes().map(u32::from).collect());
         }
+        let mut ids = Vec::with_capacity(text.len() / 3);
+        for word in segmenter.words(text) {
+            match known.get(word) {
+                Some(tokens) => ids.extend_from_slice(tokens),
+                None => {
+                    let tokens = self.encode_word(word)?;
+                    ids.extend_from_slice(&tokens);
+                    known.insert(word, tokens);
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    fn encode_word(&self, word: &str) -> Result<Vec<u32>, DataError> {
+        let spelled: String = word.bytes().map(|byte| self.characters[byte as usize]).collect();
+        let tokens = self.pipeline.get_model().tokenize(&spelled);
+        let tokens = tokens.map_err(|error| library_error("encode", error))?;
+        Ok(tokens.into_iter().map(|token| token.id).collect())
+    }
+
+    fn encode_with_library(&self, text: &str) -> Result<Vec<u32>, DataError> {
         let encoding =
             self.pipeline.encode_fast(text, false).map_err(|error| library_error("encode", error))?;
         Ok(encoding.get_ids().to_vec())
@@ -253,13 +292,29 @@ impl Tokenizer {
     }
 }
 
-/// Whether the text is cut as it is by the tokenizers trained here, and nothing is normalised.
-fn is_ours(pipeline: &Pipeline) -> bool {
-    let same = |bounded| {
-        let ours = segmentation::pre_tokenizer(bounded).ok().map(|ours| serde_json::to_value(ours).ok());
-        ours.is_some() && ours == pipeline.get_pre_tokenizer().map(|theirs| serde_json::to_value(theirs).ok())
+fn next_unit<'t>(pieces: &mut impl Iterator<Item = (usize, &'t str)>) -> Option<Unit<'t>> {
+    let (mut unit, mut bytes) = (Vec::new(), 0);
+    while bytes < segmentation::CHUNK
+        && let Some(piece) = pieces.next()
+    {
+        bytes += piece.1.len();
+        unit.push(piece);
+    }
+    (!unit.is_empty()).then_some(unit)
+}
+
+/// The cutting rule of the tokenizers trained here, if it is the one in use and nothing is normalised
+/// before it.
+fn our_segmenter(pipeline: &Pipeline) -> Option<Segmenter> {
+    if pipeline.get_normalizer().is_some() {
+        return None;
+    }
+    let theirs = serde_json::to_value(pipeline.get_pre_tokenizer()?).ok()?;
+    let same = |segmenter: &Segmenter| {
+        let ours = segmenter.pre_tokenizer().ok().and_then(|rule| serde_json::to_value(rule).ok());
+        ours.as_ref() == Some(&theirs)
     };
-    pipeline.get_normalizer().is_none() && (same(false) || same(true))
+    [false, true].into_iter().filter_map(|bounded| Segmenter::new(bounded).ok()).find(same)
 }
 
 fn library_error(action: &'static str, error: tokenizers::Error) -> DataError {

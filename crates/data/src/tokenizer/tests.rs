@@ -86,19 +86,21 @@ fn the_file_holds_everything() {
 fn the_library_agrees() {
     for tokenizer in TRAINED.iter() {
         let library = Pipeline::from_bytes(tokenizer.json()).unwrap();
-        let sample = &PROSE[200_000..230_000];
-        let ids = tokenizer.encode(sample).unwrap();
-        assert_eq!(library.encode(sample, false).unwrap().get_ids(), ids);
-        assert_eq!(library.decode(&ids, false).unwrap(), sample);
+        let long = format!("{}\t{} 字🦊é", "x".repeat(300), "ß".repeat(100));
+        for sample in [&PROSE[200_000..230_000], &long] {
+            let ids = tokenizer.encode(sample).unwrap();
+            assert_eq!(library.encode(sample, false).unwrap().get_ids(), ids);
+            assert_eq!(library.decode(&ids, false).unwrap(), sample);
+        }
     }
 }
 
 #[test]
 fn cutting_for_parallel_work_does_not_show() {
-    let text = &PROSE[..4 * segmentation::CHUNK];
+    assert!(PROSE.len() > 2 * segmentation::CHUNK);
     for tokenizer in TRAINED.iter() {
-        let whole = tokenizer.encode_piece(text).unwrap();
-        assert!(tokenizer.encode(text).unwrap() == whole);
+        let whole = tokenizer.encode_piece(PROSE, &mut HashMap::new()).unwrap();
+        assert!(tokenizer.encode(PROSE).unwrap() == whole);
     }
 }
 
@@ -130,6 +132,34 @@ fn words_begin_at_spaces_signs_and_ideographs() {
     }
     let special = TRAINED[1].word_starts(&[256, 97, 98, 258, 99]);
     assert_eq!(special, [true, true, false, true, true]);
+}
+
+/// A tokenizer as others write them: normalising, with marks inside words and an unknown token.
+const FOREIGN: &str = r###"{
+  "version": "1.0", "truncation": null, "padding": {"strategy": {"Fixed": 8}, "direction": "Right",
+    "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+  "added_tokens": [
+    {"id": 0, "content": "[PAD]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
+    {"id": 2, "content": "[SEP]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
+    {"id": 3, "content": "[MASK]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+  "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null,
+  "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": false},
+  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+    "vocab": {"[PAD]": 0, "[UNK]": 1, "[SEP]": 2, "[MASK]": 3, "walk": 4, "##ing": 5, "we": 6}}}"###;
+
+#[test]
+fn tokenizers_from_elsewhere_are_used_as_they_are() {
+    let tokenizer = Tokenizer::from_json(FOREIGN).unwrap();
+    assert_eq!(tokenizer.encode("We walking [SEP]").unwrap()[..3], [6, 4, 5]);
+    assert!(tokenizer.encode("We [SEP]").unwrap().iter().all(|&id| !tokenizer.is_special(id)));
+    assert_eq!((tokenizer.end_of_text(), tokenizer.padding(), tokenizer.mask_token()), (2, 0, Some(3)));
+    assert_eq!(tokenizer.word_starts(&[6, 4, 5, 2]), [true, true, false, true]);
+    assert!(!tokenizer.is_lossless());
+    let ids = [6, 4, 5, 5, 6];
+    let mut stream = tokenizer.stream();
+    let mut out: String = ids.iter().map(|&id| stream.push(id)).collect();
+    out.push_str(&stream.finish());
+    assert_eq!((out.as_str(), tokenizer.decode(&ids).as_str()), ("we walkinging we", "we walkinging we"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tokenizers::{AddedToken, Tokenizer as Pipeline};
 
 use super::layout::{self, CONTINUATION, SPECIAL_TOKENS};
 use super::merges::MergeLearner;
-use super::segmentation::{count_words, pre_tokenizer};
+use super::segmentation::Segmenter;
 use super::{VocabularyConfig, library_error};
 use crate::{DataError, Documents};
 
@@ -25,7 +25,7 @@ pub(super) fn byte() -> Result<Pipeline, DataError> {
 }
 
 pub(super) fn bpe(config: &VocabularyConfig, documents: &Documents) -> Result<Pipeline, DataError> {
-    let words = count_words(documents, config.training_bytes, &pre_tokenizer(false)?)?;
+    let words = Segmenter::new(false)?.count_words(documents, config.training_bytes);
     let learner = MergeLearner::new(layout::base_tokens(), "", &words);
     let (tokens, merges) = learner.learn(config.vocabulary, config.minimum_count);
     assemble(bpe_model(tokens, merges)?, false)
@@ -33,7 +33,7 @@ pub(super) fn bpe(config: &VocabularyConfig, documents: &Documents) -> Result<Pi
 
 /// The vocabulary of WordPiece is found as that of BPE is; only the way of applying it differs.
 pub(super) fn wordpiece(config: &VocabularyConfig, documents: &Documents) -> Result<Pipeline, DataError> {
-    let words = count_words(documents, config.training_bytes, &pre_tokenizer(true)?)?;
+    let words = Segmenter::new(true)?.count_words(documents, config.training_bytes);
     let mut tokens = layout::base_tokens();
     tokens.extend(layout::byte_characters().map(|character| format!("{CONTINUATION}{character}")));
     let learner = MergeLearner::new(tokens, CONTINUATION, &words);
@@ -51,7 +51,7 @@ pub(super) fn wordpiece(config: &VocabularyConfig, documents: &Documents) -> Res
 /// Unigram pieces by the library's expectation maximisation, in one thread over sorted words: its
 /// sums are then always taken in the same order.
 pub(super) fn unigram(config: &VocabularyConfig, documents: &Documents) -> Result<Pipeline, DataError> {
-    let words = count_words(documents, config.training_bytes, &pre_tokenizer(false)?)?;
+    let words = Segmenter::new(false)?.count_words(documents, config.training_bytes);
     let sentences = unigram_sentences(&words);
     let trainer = UnigramTrainer::builder()
         .show_progress(false)
@@ -109,7 +109,7 @@ fn vocabulary(tokens: Vec<String>) -> Vocab {
 fn assemble(model: ModelWrapper, wordpiece: bool) -> Result<Pipeline, DataError> {
     let failed = |error| library_error("train", error);
     let mut pipeline = Pipeline::new(model);
-    pipeline.with_pre_tokenizer(Some(pre_tokenizer(wordpiece)?));
+    pipeline.with_pre_tokenizer(Some(Segmenter::new(wordpiece)?.pre_tokenizer()?));
     let bytes = DecoderWrapper::ByteLevel(ByteLevel::new(false, false, false));
     pipeline.with_decoder(Some(if wordpiece {
         let unmark = Replace::new(CONTINUATION, "").map_err(failed)?;
