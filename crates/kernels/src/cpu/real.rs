@@ -34,6 +34,8 @@ pub(crate) trait Real:
     const ONE: Self;
     const NAN: Self;
     const NEG_INFINITY: Self;
+    /// Far above denormal numbers and far below anything a sum of gradients feels.
+    const NEGLIGIBLE: Self;
 
     /// The nearest number of this type.
     fn of(x: f64) -> Self;
@@ -64,6 +66,7 @@ impl Real for f32 {
     const ONE: Self = 1.0;
     const NAN: Self = f32::NAN;
     const NEG_INFINITY: Self = f32::NEG_INFINITY;
+    const NEGLIGIBLE: Self = 1e-30;
 
     #[inline(always)]
     fn of(x: f64) -> Self {
@@ -100,6 +103,7 @@ impl Real for f64 {
     const ONE: Self = 1.0;
     const NAN: Self = f64::NAN;
     const NEG_INFINITY: Self = f64::NEG_INFINITY;
+    const NEGLIGIBLE: Self = 1e-290;
 
     #[inline(always)]
     fn of(x: f64) -> Self {

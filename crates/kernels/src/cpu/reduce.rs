@@ -5,64 +5,76 @@ use super::Real;
 
 const LANES: usize = 32;
 
-#[inline(always)]
-fn tree<T: Real>(mut lanes: [T; LANES]) -> T {
+/// Folds the rest of a slice and then the lanes, as a tree.
+///
+/// Not inlined on purpose: the lanes have to be stored for the call, which keeps the loop that fills them in whole
+/// vector registers. Inlined, the optimiser takes the tree apart and the loop with it.
+#[inline(never)]
+fn fold<T: Real>(lanes: &mut [T; LANES], rest: &[T], join: fn(T, T) -> T) -> T {
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = join(*lane, x);
+    }
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
-            lanes[i] += lanes[i + width];
+            lanes[i] = join(lanes[i], lanes[i + width]);
         }
         width /= 2;
     }
     lanes[0]
 }
 
+#[inline(always)]
+fn plus<T: Real>(x: T, y: T) -> T {
+    x + y
+}
+
 /// Σ f(x_i), in the precision of f.
 #[inline(always)]
 pub(crate) fn sum<T: Copy, A: Real>(x: &[T], f: impl Fn(T) -> A) -> A {
-    let mut lanes = [A::ZERO; LANES];
-    let mut chunks = x.chunks_exact(LANES);
-    for chunk in &mut chunks {
+    let (mut lanes, mut rest) = ([A::ZERO; LANES], [A::ZERO; LANES]);
+    let chunks = x.chunks_exact(LANES);
+    let remainder = chunks.remainder();
+    for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
             *lane += f(x);
         }
     }
-    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane += f(x);
+    for (rest, &x) in rest.iter_mut().zip(remainder) {
+        *rest = f(x);
     }
-    tree(lanes)
+    fold(&mut lanes, &rest[..remainder.len()], plus)
 }
 
 /// Σ f(x_i, y_i) over slices of one length.
 #[inline(always)]
 pub(crate) fn sum2<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T {
-    let mut lanes = [T::ZERO; LANES];
-    let (mut xs, mut ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-    for (x, y) in (&mut xs).zip(&mut ys) {
+    let (mut lanes, mut rest) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let remainder = (xs.remainder(), ys.remainder());
+    for (x, y) in xs.zip(ys) {
         for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
             *lane += f(x, y);
         }
     }
-    for ((lane, &x), &y) in lanes.iter_mut().zip(xs.remainder()).zip(ys.remainder()) {
-        *lane += f(x, y);
+    for ((rest, &x), &y) in rest.iter_mut().zip(remainder.0).zip(remainder.1) {
+        *rest = f(x, y);
     }
-    tree(lanes)
+    fold(&mut lanes, &rest[..remainder.0.len()], plus)
 }
 
 /// max x_i; −∞ of nothing. What is not a number is passed over.
 #[inline(always)]
 pub(crate) fn largest<T: Real>(x: &[T]) -> T {
     let mut lanes = [T::NEG_INFINITY; LANES];
-    let mut chunks = x.chunks_exact(LANES);
-    for chunk in &mut chunks {
+    let chunks = x.chunks_exact(LANES);
+    let remainder = chunks.remainder();
+    for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
             *lane = x.larger(*lane);
         }
     }
-    for (lane, &x) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = x.larger(*lane);
-    }
-    lanes.into_iter().fold(T::NEG_INFINITY, T::larger)
+    fold(&mut lanes, remainder, |lane, x| x.larger(lane))
 }
 
 #[cfg(test)]

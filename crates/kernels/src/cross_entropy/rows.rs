@@ -55,8 +55,10 @@ vectorised! {
         }
         let mass = sum(logits, |x: T| x);
         let factor = row.weight / mass;
+        let negligible = T::NEGLIGIBLE * mass;
         for x in logits.iter_mut() {
-            *x = *x * factor;
+            // Denormal numbers would slow the products that follow a hundredfold.
+            *x = if *x < negligible { T::ZERO } else { *x * factor };
         }
         logits[row.target] = logits[row.target] - row.weight;
         for (total, &x) in total.iter_mut().zip(logits.iter()) {

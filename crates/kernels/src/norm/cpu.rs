@@ -227,20 +227,22 @@ vectorised! {
         for (dx, ((dy, x), statistics)) in dx.chunks_exact_mut(width).zip(inputs) {
             let (shift, inverse, coupling) = (statistics[0], statistics[1], statistics[2]);
             // dx holds u ⊙ x̂ until its mean is known.
-            for (i, dx) in dx.iter_mut().enumerate() {
-                let normalised = (x[i] - shift) * inverse;
-                dgain[i] += dy[i] * normalised;
-                dbias[i] += dy[i];
-                *dx = dy[i] * rows.gain[i] * normalised;
+            let sums = dgain.iter_mut().zip(dbias.iter_mut());
+            let values = dy.iter().zip(x).zip(rows.gain);
+            for ((dx, (dgain, dbias)), ((&dy, &x), &gain)) in dx.iter_mut().zip(sums).zip(values) {
+                let normalised = (x - shift) * inverse;
+                *dgain += dy * normalised;
+                *dbias += dy;
+                *dx = dy * gain * normalised;
             }
             let slope = coupling * sum(dx, |x| x) / count;
             let mean = match kind {
                 NormKind::Layer => sum2(dy, rows.gain, |dy, gain| dy * gain) / count,
                 NormKind::Rms | NormKind::ScaleClamp | NormKind::ScaleMean => T::ZERO,
             };
-            for (i, dx) in dx.iter_mut().enumerate() {
-                let normalised = (x[i] - shift) * inverse;
-                *dx = inverse * (dy[i] * rows.gain[i] - mean - normalised * slope);
+            for (dx, ((&dy, &x), &gain)) in dx.iter_mut().zip(dy.iter().zip(x).zip(rows.gain)) {
+                let normalised = (x - shift) * inverse;
+                *dx = inverse * (dy * gain - mean - normalised * slope);
             }
         }
     }

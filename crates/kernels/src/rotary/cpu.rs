@@ -80,9 +80,10 @@ vectorised! {
             let (out, out_rest) = out.split_at_mut(2 * pairs);
             let (a, b) = x.split_at(pairs);
             let (out_a, out_b) = out.split_at_mut(pairs);
-            for i in 0..pairs {
-                out_a[i] = a[i] * cosines[i] - b[i] * sines[i];
-                out_b[i] = a[i] * sines[i] + b[i] * cosines[i];
+            let (outs, angles) = (out_a.iter_mut().zip(out_b), cosines.iter().zip(sines));
+            for (((out_a, out_b), (&a, &b)), (&cosine, &sine)) in outs.zip(a.iter().zip(b)).zip(angles) {
+                *out_a = a * cosine - b * sine;
+                *out_b = a * sine + b * cosine;
             }
             out_rest.copy_from_slice(rest);
         }
