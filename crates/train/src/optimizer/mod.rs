@@ -88,10 +88,11 @@ impl Optimizer {
         self.updates += 1;
         let (mut paths, mut slots) = (Vec::new(), Vec::new());
         for (path, gradient) in gradients {
-            let (Some(entry), Some(parameter)) = (self.entries.get(&path), values.remove(&path)) else {
+            let (Some(entry), Some(parameter)) = (self.entries.get_mut(&path), values.remove(&path)) else {
                 panic!("the optimiser was not made for parameter `{path}`");
             };
-            let (moments, weight_decay) = (entry.state.clone(), entry.weight_decay);
+            // Taken, not cloned: what nobody else holds is updated in place.
+            let (moments, weight_decay) = (std::mem::take(&mut entry.state), entry.weight_decay);
             slots.push(Slot { parameter, gradient, moments, weight_decay });
             paths.push(path);
         }
