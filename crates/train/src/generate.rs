@@ -150,7 +150,8 @@ impl Generator<'_> {
         let mut stops = StopTexts::new(&options.stop);
         let mut generated = Generated { tokens: 0, prompt_tokens: history.len(), ended: Ended::Limit };
         while generated.tokens < options.tokens {
-            let logits = memory.logits(&history)?;
+            let mut logits = memory.logits(&history)?;
+            self.silence_placeholders(&mut logits);
             let token = options.sampling.draw(&logits, draws.uniform(generated.tokens as u64));
             generated.tokens += 1;
             if token == self.tokenizer.end_of_text() {
@@ -178,6 +179,16 @@ impl Generator<'_> {
             generated.ended = Ended::Receiver;
         }
         Ok(generated)
+    }
+
+    /// Padding and mask tokens stand for no text: they are never drawn, however likely an untrained
+    /// model finds them.
+    fn silence_placeholders(&self, logits: &mut [f64]) {
+        for token in [Some(self.tokenizer.padding()), self.tokenizer.mask_token()].into_iter().flatten() {
+            if let Some(logit) = logits.get_mut(token as usize) {
+                *logit = f64::NEG_INFINITY;
+            }
+        }
     }
 
     /// The longest text the model is defined for, if there is such a length.
@@ -254,6 +265,25 @@ impl<'a> StopTexts<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mixlab_core::Precision;
+    use mixlab_data::{Documents, TokenizerConfig};
+
+    #[test]
+    fn placeholders_are_never_drawn() {
+        let config = crate::tests::config().model;
+        let tokenizer = Tokenizer::train(&TokenizerConfig::Byte, &Documents::default()).unwrap();
+        let device = Device::flex();
+        let model = config.build(tokenizer.vocabulary(), 1, &device, Precision::F64).unwrap();
+        let generator = Generator { model: &model, config: &config, tokenizer: &tokenizer, device: &device };
+        let mut logits = vec![0.0; tokenizer.vocabulary()];
+        let placeholders = [tokenizer.padding(), tokenizer.mask_token().unwrap()];
+        for token in placeholders {
+            logits[token as usize] = 50.0;
+        }
+        generator.silence_placeholders(&mut logits);
+        let sampling = sampling(1.0, 0, 1.0);
+        assert!((0..2000).all(|i| !placeholders.contains(&sampling.draw(&logits, f64::from(i) / 2000.0))));
+    }
 
     fn sampling(temperature: f64, top_k: usize, top_p: f64) -> SamplingConfig {
         SamplingConfig { temperature, top_k, top_p }
