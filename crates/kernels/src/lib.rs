@@ -4,11 +4,13 @@
 //! This is the only crate that may contain `unsafe`, SIMD or knowledge of a particular back end.
 
 mod activation;
+mod attention;
 mod cpu;
 mod cross_entropy;
 mod dropout;
 mod embedding;
 mod gated;
+mod gradients;
 #[cfg(test)]
 mod harness;
 mod linear;

@@ -8,6 +8,7 @@ use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu::{self, Inputs, OperandGradients};
+use crate::gradients::propagate;
 use crate::operand::Operand;
 
 #[backend_extension(Autodiff, Flex)]
@@ -69,11 +70,8 @@ impl Backward<Flex, 3> for CrossEntropyBackward {
     type State = OperandGradients;
 
     fn backward(self, ops: Ops<OperandGradients, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let seed = gradients.consume::<Flex>(&ops.node);
-        for (node, gradient) in ops.parents.into_iter().zip(ops.state) {
-            if let (Some(node), Some(gradient)) = (node, gradient) {
-                gradients.register::<Flex>(node.id, cpu::scaled(gradient, &seed));
-            }
-        }
+        propagate(ops, gradients, |seed, gradients, _| {
+            gradients.map(|gradient| gradient.map(|gradient| cpu::scaled(gradient, &seed)))
+        });
     }
 }

@@ -9,6 +9,7 @@ use burn_flex::FlexTensor;
 
 use super::cpu;
 use crate::Activation;
+use crate::gradients::propagate;
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait GatedBackend: Backend {
@@ -64,14 +65,9 @@ impl Backward<Flex, 2> for GatedProductBackward {
     type State = (cpu::Gated, Activation);
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let (gated, activation) = ops.state;
-        let dy = gradients.consume::<Flex>(&ops.node);
-        let results = cpu::pair_gradients(&dy, &gated, activation);
-        for (node, result) in ops.parents.into_iter().zip(results) {
-            if let Some(node) = node {
-                gradients.register::<Flex>(node.id, result);
-            }
-        }
+        propagate(ops, gradients, |dy, (gated, activation), _| {
+            cpu::pair_gradients(&dy, &gated, activation).map(Some)
+        });
     }
 }
 

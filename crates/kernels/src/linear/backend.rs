@@ -9,6 +9,7 @@ use burn_flex::FlexTensor;
 
 use super::cpu;
 use crate::Activation;
+use crate::gradients::propagate;
 use crate::operand::Operand;
 
 #[backend_extension(Autodiff, Flex)]
@@ -70,15 +71,8 @@ impl Backward<Flex, 3> for LinearBackward {
     type State = State;
 
     fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let State { saved, has_bias } = ops.state;
-        let [x, weight, bias] = ops.parents;
-        let parents = [x, weight, bias.filter(|_| has_bias)];
-        let dy = gradients.consume::<Flex>(&ops.node);
-        let results = cpu::backward(dy, &saved, parents.each_ref().map(Option::is_some));
-        for (node, result) in parents.into_iter().zip(results) {
-            if let (Some(node), Some(result)) = (node, result) {
-                gradients.register::<Flex>(node.id, result);
-            }
-        }
+        propagate(ops, gradients, |dy, State { saved, has_bias }, [x, weight, bias]| {
+            cpu::backward(dy, &saved, [x, weight, bias && has_bias])
+        });
     }
 }

@@ -1,14 +1,12 @@
-//! Linear attention as an operation of the CPU back end, and its gradient.
+//! Linear attention as an operation of the CPU back end.
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
-use super::{LinearOptions, cpu};
-use crate::tiled::readable;
+use super::LinearOptions;
+use crate::attention::{attend, attend_tracked};
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait LinearBackend: Backend {
@@ -27,7 +25,7 @@ impl LinearBackend for Flex {
         v: FlexTensor,
         options: LinearOptions,
     ) -> FlexTensor {
-        cpu::forward(&[q, k, v].map(readable), &options).0
+        attend([q, k, v], &options)
     }
 }
 
@@ -38,37 +36,6 @@ impl<C: CheckpointStrategy> LinearBackend for Autodiff<Flex, C> {
         v: FloatTensor<Self>,
         options: LinearOptions,
     ) -> FloatTensor<Self> {
-        let nodes = [q.node(), k.node(), v.node()];
-        let operands = [q, k, v].map(|operand| readable(operand.into_primitive()));
-        let (out, saved) = cpu::forward(&operands, &options);
-        match LinearBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(out),
-            OpsKind::Tracked(preparation) => preparation.finish(State { operands, saved, options }, out),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct State {
-    operands: cpu::Operands,
-    saved: cpu::Saved,
-    options: LinearOptions,
-}
-
-#[derive(Debug)]
-struct LinearBackward;
-
-impl Backward<Flex, 3> for LinearBackward {
-    type State = State;
-
-    fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let State { operands, saved, options } = ops.state;
-        let upstream = readable(gradients.consume::<Flex>(&ops.node));
-        let results = cpu::backward(&upstream, &operands, &saved, &options);
-        for (node, result) in ops.parents.into_iter().zip(results) {
-            if let Some(node) = node {
-                gradients.register::<Flex>(node.id, result);
-            }
-        }
+        attend_tracked::<_, C>([q, k, v], options)
     }
 }

@@ -6,6 +6,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::LinearOptions;
+use crate::attention::{AttentionKernel, Operands};
 use crate::cpu::{Real, output, slice, tensor, with_real};
 use crate::mask::Geometry;
 use crate::tiled::{
@@ -13,24 +14,20 @@ use crate::tiled::{
     pair_products, pieces, scale,
 };
 
-/// Queries, keys and values.
-pub(crate) type Operands = [FlexTensor; 3];
-
 /// What the backward pass needs beside the operands, if there is a denominator: the output and each row's divisor.
 #[derive(Clone, Debug)]
 pub(crate) struct Saved(Option<[FlexTensor; 2]>);
 
-pub(crate) fn forward(operands: &Operands, options: &LinearOptions) -> (FlexTensor, Saved) {
-    with_real!(operands[0].dtype(), R => forward_as::<R>(operands, options))
-}
+impl AttentionKernel for LinearOptions {
+    type Saved = Saved;
 
-pub(crate) fn backward(
-    upstream: &FlexTensor,
-    operands: &Operands,
-    saved: &Saved,
-    options: &LinearOptions,
-) -> Operands {
-    with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, saved, options))
+    fn forward(&self, operands: &Operands) -> (FlexTensor, Saved) {
+        with_real!(operands[0].dtype(), R => forward_as::<R>(operands, self))
+    }
+
+    fn backward(&self, upstream: &FlexTensor, operands: &Operands, saved: &Saved) -> Operands {
+        with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, saved, self))
+    }
 }
 
 fn forward_as<T: Real>([q, k, v]: &Operands, options: &LinearOptions) -> (FlexTensor, Saved) {

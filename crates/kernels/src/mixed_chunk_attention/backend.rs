@@ -8,6 +8,7 @@ use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::{MixedChunkOptions, cpu};
+use crate::gradients::propagate;
 use crate::operand::Operand;
 use crate::tiled::readable;
 
@@ -82,13 +83,8 @@ impl Backward<Flex, 6> for MixedChunkBackward {
     type State = State;
 
     fn backward(self, ops: Ops<State, 6>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let State { operands, options } = ops.state;
-        let upstream = readable(gradients.consume::<Flex>(&ops.node));
-        let results = cpu::backward(&upstream, &operands, &options);
-        for (node, result) in ops.parents.into_iter().zip(results) {
-            if let (Some(node), Some(result)) = (node, result) {
-                gradients.register::<Flex>(node.id, result);
-            }
-        }
+        propagate(ops, gradients, |upstream, State { operands, options }, _| {
+            cpu::backward(&readable(upstream), &operands, &options)
+        });
     }
 }

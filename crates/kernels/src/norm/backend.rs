@@ -8,6 +8,7 @@ use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::{Rule, cpu};
+use crate::gradients::propagate;
 use crate::operand::Operand;
 
 #[backend_extension(Autodiff, Flex)]
@@ -77,13 +78,9 @@ impl Backward<Flex, 4> for NormBackward {
     type State = State;
 
     fn backward(self, ops: Ops<State, 4>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let State { saved, gain, present, rule } = ops.state;
-        let gradient = gradients.consume::<Flex>(&ops.node);
-        let results = cpu::backward(&gradient, &saved, gain.as_ref(), rule);
-        for ((node, present), result) in ops.parents.into_iter().zip(present).zip(results) {
-            if let Some(node) = node.filter(|_| present) {
-                gradients.register::<Flex>(node.id, result);
-            }
-        }
+        propagate(ops, gradients, |gradient, State { saved, gain, present, rule }, _| {
+            let mut results = cpu::backward(&gradient, &saved, gain.as_ref(), rule).into_iter();
+            present.map(|present| results.next().filter(|_| present))
+        });
     }
 }

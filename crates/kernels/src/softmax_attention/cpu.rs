@@ -3,12 +3,10 @@
 use burn_flex::FlexTensor;
 
 use super::SoftmaxOptions;
+use crate::attention::{AttentionKernel, Operands};
 use crate::cpu::{Real, output, slice, tensor, with_real};
 use crate::mask::Geometry;
 use crate::tiled::{Heads, Pairs, Visible, Weight, Window, pair_gradients, pair_products};
-
-/// Queries, keys and values.
-pub(crate) type Operands = [FlexTensor; 3];
 
 /// What the backward pass needs beside the operands: the output and the logarithm of each row's sum.
 #[derive(Clone, Debug)]
@@ -17,18 +15,17 @@ pub(crate) struct Saved {
     log_sums: FlexTensor,
 }
 
-pub(crate) fn forward(operands: &Operands, options: &SoftmaxOptions) -> (FlexTensor, Saved) {
-    let (output, log_sums) = with_real!(operands[0].dtype(), R => forward_as::<R>(operands, options));
-    (output.clone(), Saved { output, log_sums })
-}
+impl AttentionKernel for SoftmaxOptions {
+    type Saved = Saved;
 
-pub(crate) fn backward(
-    upstream: &FlexTensor,
-    operands: &Operands,
-    saved: &Saved,
-    options: &SoftmaxOptions,
-) -> Operands {
-    with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, saved, options))
+    fn forward(&self, operands: &Operands) -> (FlexTensor, Saved) {
+        let (output, log_sums) = with_real!(operands[0].dtype(), R => forward_as::<R>(operands, self));
+        (output.clone(), Saved { output, log_sums })
+    }
+
+    fn backward(&self, upstream: &FlexTensor, operands: &Operands, saved: &Saved) -> Operands {
+        with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, saved, self))
+    }
 }
 
 fn forward_as<T: Real>(operands: &Operands, options: &SoftmaxOptions) -> (FlexTensor, FlexTensor) {
