@@ -13,6 +13,7 @@ mod context;
 mod error;
 mod initialisation;
 mod initialiser;
+mod linear;
 mod model;
 mod parameters;
 mod promises;
@@ -32,6 +33,7 @@ pub use context::{Context, Mode};
 pub use error::ModelError;
 pub use initialisation::{InitialisationConfig, Role};
 pub use initialiser::Initialiser;
+pub use linear::Linear;
 pub use model::{LanguageModel, ModelState};
 pub use norm::{Norm, NormConfig};
 pub use parameters::{

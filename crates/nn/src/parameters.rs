@@ -1,7 +1,7 @@
 //! Reaching every parameter of a module by its dotted path.
 //!
 //! A path is the chain of field names and list indices that leads to the parameter, for example
-//! `backbone.blocks.3.mixer.output`. Enum variants leave no trace in it, so exchanging one token
+//! `backbone.blocks.3.mixer.output.weight`. Enum variants leave no trace in it, so exchanging one token
 //! mixer for another keeps the paths of all other parts.
 
 use std::collections::BTreeMap;

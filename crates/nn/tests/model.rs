@@ -61,7 +61,7 @@ fn identities_are_the_hashes_of_the_paths() {
 fn changing_the_mixer_keeps_every_other_path_and_its_values() {
     let attention = parameter_values(&build(&config(MixerConfig::catalogue().remove(0))));
     let linear = parameter_values(&build(&config(MixerConfig::catalogue().remove(1))));
-    let key = "backbone.blocks.1.channel.mixer.up";
+    let key = "backbone.blocks.1.channel.mixer.up.weight";
     assert_eq!(values(attention[key].clone()), values(linear[key].clone()));
 }
 

@@ -10,12 +10,12 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, gated_product, linear};
+use mixlab_kernels::{Activation, gated_product};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::position::Rotary;
-use crate::{Builder, Initialiser, ModelError, Role};
+use crate::{Builder, Initialiser, Linear, ModelError, Role};
 
 /// First values of the factors γ of queries and keys. The offsets β start at 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -94,17 +94,13 @@ pub(super) fn check_unit(
 #[derive(Module, Debug)]
 pub struct GatedUnit {
     /// `[d, 2e + s]`: W_u, W_v, W_z side by side.
-    input: Param<Tensor<2>>,
-    /// `[2e + s]`.
-    input_bias: Option<Param<Tensor<1>>>,
+    input: Linear,
     /// One row γ a head, `[heads, s]`; queries before keys, quadratic before linear.
     gamma: Param<Tensor<2>>,
     /// One row β a head, `[heads, s]`.
     beta: Option<Param<Tensor<2>>>,
     /// `[e, d]`.
-    output: Param<Tensor<2>>,
-    /// `[d]`.
-    output_bias: Option<Param<Tensor<1>>>,
+    output: Linear,
     #[module(skip)]
     rotary: Option<Rotary>,
 }
@@ -124,29 +120,20 @@ impl GatedUnit {
         let GatedUnitOptions { width, expanded, key_width, heads, bias, affine_bias, affine, rotary } =
             options;
         let parts = [expanded, expanded, key_width];
-        let zeros = |name: &str, size| bias.then(|| builder.parameter(name, [size], Initialiser::Zeros));
         let shape = [heads, key_width];
         GatedUnit {
-            input: builder.fused_matrix("input", width, &parts, Role::Input),
-            input_bias: zeros("input_bias", parts.iter().sum()),
+            input: Linear::fused(width, &parts, Role::Input, bias, &builder.child("input")),
             gamma: builder.parameter("gamma", shape, affine.into()),
             beta: affine_bias.then(|| builder.parameter("beta", shape, Initialiser::Zeros)),
-            output: builder.matrix("output", [expanded, width], Role::Output),
-            output_bias: zeros("output_bias", width),
+            output: Linear::new([expanded, width], Role::Output, bias, &builder.child("output")),
             rotary,
         }
     }
 
     /// Projects `x` `[b, n, d]`, whose first row stands at position `start`.
     pub(super) fn project<const HEADS: usize>(&self, x: Tensor<3>, start: usize) -> Projected<HEADS> {
-        let (weight, bias) = (self.input.val(), self.input_bias.as_ref().map(Param::val));
-        let ([d, total], e) = (weight.dims(), self.expanded());
-        // The weight is cut, not the product: the gradient of a cut is a zero-filled tensor of the uncut
-        // shape, and the product has a row for every token.
-        let part = |columns: std::ops::Range<usize>, activation| {
-            let bias = bias.clone().map(|bias| bias.slice([columns.clone()]));
-            linear(x.clone(), weight.clone().slice([0..d, columns]), bias, activation)
-        };
+        let (e, [_, total]) = (self.expanded(), self.input.shape());
+        let part = |columns, activation| self.input.forward_columns(x.clone(), columns, activation);
         let shared = part(2 * e..total, Activation::Silu);
         Projected {
             gate: part(0..e, Activation::Identity),
@@ -157,7 +144,7 @@ impl GatedUnit {
 
     /// The expanded width e.
     pub(super) fn expanded(&self) -> usize {
-        self.output.val().dims()[0]
+        self.output.shape()[0]
     }
 
     /// `Z ⊙ γ + β` of one head, rotated.
@@ -176,14 +163,12 @@ impl GatedUnit {
 
     /// Zeros where the unit's parameters are and in their precision.
     pub(super) fn zeros<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
-        let like = self.output.val();
-        Tensor::zeros(shape, (&like.device(), like.dtype()))
+        self.output.zeros(shape)
     }
 
     /// `(silu(gate) ⊙ attended)·W_o + b_o`, `[b, n, e]` to `[b, n, d]`.
     pub(super) fn finish(&self, attended: Tensor<3>, gate: Tensor<3>) -> Tensor<3> {
         let gated = gated_product(attended, gate, Activation::Silu);
-        let bias = self.output_bias.as_ref().map(Param::val);
-        linear(gated, self.output.val(), bias, Activation::Identity)
+        self.output.forward(gated, Activation::Identity)
     }
 }

@@ -5,16 +5,16 @@
 //! φ(k) turn in the numerator only, which keeps the denominator positive (Su et al., "RoFormer", 2021,
 //! equation 19).
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, LinearOptions, Mask, linear, linear_attention};
+use mixlab_kernels::{Activation, LinearOptions, Mask, linear_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check_divides;
 use super::state::numbers;
 use crate::position::{Rotary, RotaryConfig};
-use crate::{Builder, Context, Initialiser, ModelError, Promises, Role};
+use crate::{Builder, Context, Linear, ModelError, Promises, Role};
 
 /// Positions the causal form processes together: speed only, the result does not depend on it.
 const CHUNK: usize = 64;
@@ -61,17 +61,12 @@ impl LinearAttentionConfig {
     }
 
     pub(super) fn init(&self, width: usize, builder: &Builder) -> LinearAttention {
-        let matrix = |name, role| builder.matrix(name, [width, width], role);
-        let bias = |on: bool, name: &str| on.then(|| builder.parameter(name, [width], Initialiser::Zeros));
+        let part = |name: &str, role, bias| Linear::new([width, width], role, bias, &builder.child(name));
         LinearAttention {
-            query: matrix("query", Role::Input),
-            key: matrix("key", Role::Input),
-            value: matrix("value", Role::Input),
-            output: matrix("output", Role::Output),
-            query_bias: bias(self.qkv_bias, "query_bias"),
-            key_bias: bias(self.qkv_bias, "key_bias"),
-            value_bias: bias(self.qkv_bias, "value_bias"),
-            output_bias: bias(self.output_bias, "output_bias"),
+            query: part("query", Role::Input, self.qkv_bias),
+            key: part("key", Role::Input, self.qkv_bias),
+            value: part("value", Role::Input, self.qkv_bias),
+            output: part("output", Role::Output, self.output_bias),
             rotary: self.rotary.init(width / self.heads),
             config: self.clone(),
         }
@@ -95,17 +90,13 @@ impl LinearAttentionConfig {
 #[derive(Module, Debug)]
 pub struct LinearAttention {
     /// `[d, d]`.
-    query: Param<Tensor<2>>,
+    query: Linear,
     /// `[d, d]`.
-    key: Param<Tensor<2>>,
+    key: Linear,
     /// `[d, d]`.
-    value: Param<Tensor<2>>,
+    value: Linear,
     /// `[d, d]`.
-    output: Param<Tensor<2>>,
-    query_bias: Option<Param<Tensor<1>>>,
-    key_bias: Option<Param<Tensor<1>>>,
-    value_bias: Option<Param<Tensor<1>>>,
-    output_bias: Option<Param<Tensor<1>>>,
+    output: Linear,
     #[module(skip)]
     rotary: Option<Rotary>,
     #[module(skip)]
@@ -164,9 +155,8 @@ impl LinearAttention {
 
     /// Zero sums for `batch` sequences.
     pub fn state(&self, batch: usize) -> LinearAttentionState {
-        let weight = self.value.val();
-        let (h, width) = (self.config.heads, weight.dims()[1] / self.config.heads);
-        let zeros = |columns| Tensor::zeros([batch, h, width, columns], (&weight.device(), weight.dtype()));
+        let (h, width) = (self.config.heads, self.value.shape()[1] / self.config.heads);
+        let zeros = |columns| self.value.zeros([batch, h, width, columns]);
         LinearAttentionState { products: zeros(width), keys: zeros(1), position: 0 }
     }
 
@@ -200,32 +190,26 @@ impl LinearAttention {
     fn project(&self, x: Tensor<3>, start: usize) -> Projected {
         let [b, n, d] = x.dims();
         let heads = self.config.heads;
-        let part = |weight: &Param<Tensor<2>>, bias: &Option<Param<Tensor<1>>>, activation| {
-            linear(x.clone(), weight.val(), bias.as_ref().map(Param::val), activation).reshape([
-                b,
-                n,
-                heads,
-                d / heads,
-            ])
+        let part = |linear: &Linear, activation| {
+            linear.forward(x.clone(), activation).reshape([b, n, heads, d / heads])
         };
         let turn = |x: &Tensor<4>| match &self.rotary {
             Some(rotary) => rotary.rotate(x.clone(), start),
             None => x.clone(),
         };
-        let query = part(&self.query, &self.query_bias, Activation::EluPlusOne);
-        let key = part(&self.key, &self.key_bias, Activation::EluPlusOne);
+        let query = part(&self.query, Activation::EluPlusOne);
+        let key = part(&self.key, Activation::EluPlusOne);
         Projected {
             turned_query: turn(&query),
             turned_key: turn(&key),
             query,
             key,
-            value: part(&self.value, &self.value_bias, Activation::Identity),
+            value: part(&self.value, Activation::Identity),
         }
     }
 
     fn join(&self, heads: Tensor<4>) -> Tensor<3> {
         let [b, n, h, width] = heads.dims();
-        let bias = self.output_bias.as_ref().map(Param::val);
-        linear(heads.reshape([b, n, h * width]), self.output.val(), bias, Activation::Identity)
+        self.output.forward(heads.reshape([b, n, h * width]), Activation::Identity)
     }
 }

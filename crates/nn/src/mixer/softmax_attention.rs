@@ -3,16 +3,16 @@
 //! Groups of heads may share one key and one value head (grouped-query attention). Source: Vaswani et
 //! al. 2017, equation 1 and section 3.2.2; Ainslie et al., "GQA", 2023.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, Mask, SoftmaxOptions, linear, softmax_attention};
+use mixlab_kernels::{Activation, Mask, SoftmaxOptions, softmax_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyValueCache, check_divides};
 use crate::config::check_rate;
 use crate::position::{Rotary, RotaryConfig};
-use crate::{Builder, Context, Initialiser, ModelError, Promises, Role};
+use crate::{Builder, Context, Linear, ModelError, Promises, Role};
 
 /// Options of softmax attention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,17 +61,14 @@ impl SoftmaxAttentionConfig {
     pub(super) fn init(&self, width: usize, builder: &Builder) -> SoftmaxAttention {
         let head_width = width / self.heads;
         let shared = head_width * self.groups();
-        let bias =
-            |on: bool, name: &str, size| on.then(|| builder.parameter(name, [size], Initialiser::Zeros));
+        let input = |name: &str, outputs| {
+            Linear::new([width, outputs], Role::Input, self.qkv_bias, &builder.child(name))
+        };
         SoftmaxAttention {
-            query: builder.matrix("query", [width, width], Role::Input),
-            key: builder.matrix("key", [width, shared], Role::Input),
-            value: builder.matrix("value", [width, shared], Role::Input),
-            output: builder.matrix("output", [width, width], Role::Output),
-            query_bias: bias(self.qkv_bias, "query_bias", width),
-            key_bias: bias(self.qkv_bias, "key_bias", shared),
-            value_bias: bias(self.qkv_bias, "value_bias", shared),
-            output_bias: bias(self.output_bias, "output_bias", width),
+            query: input("query", width),
+            key: input("key", shared),
+            value: input("value", shared),
+            output: Linear::new([width, width], Role::Output, self.output_bias, &builder.child("output")),
             rotary: self.rotary.init(head_width),
             site: format!("{}.scores", builder.path()),
             config: self.clone(),
@@ -100,17 +97,13 @@ impl SoftmaxAttentionConfig {
 #[derive(Module, Debug)]
 pub struct SoftmaxAttention {
     /// `[d, d]`.
-    query: Param<Tensor<2>>,
+    query: Linear,
     /// `[d, groups · d_h]`.
-    key: Param<Tensor<2>>,
+    key: Linear,
     /// `[d, groups · d_h]`.
-    value: Param<Tensor<2>>,
+    value: Linear,
     /// `[d, d]`.
-    output: Param<Tensor<2>>,
-    query_bias: Option<Param<Tensor<1>>>,
-    key_bias: Option<Param<Tensor<1>>>,
-    value_bias: Option<Param<Tensor<1>>>,
-    output_bias: Option<Param<Tensor<1>>>,
+    output: Linear,
     #[module(skip)]
     rotary: Option<Rotary>,
     #[module(skip)]
@@ -149,31 +142,24 @@ impl SoftmaxAttention {
     /// Queries `[b, n, heads, d_h]`, keys and values `[b, n, groups, d_h]`, rotated.
     fn project(&self, x: Tensor<3>, start: usize) -> [Tensor<4>; 3] {
         let [b, n, d] = x.dims();
-        let part =
-            |weight: &Param<Tensor<2>>, bias: &Option<Param<Tensor<1>>>, heads: usize| {
-                linear(x.clone(), weight.val(), bias.as_ref().map(Param::val), Activation::Identity)
-                    .reshape([b, n, heads, d / self.config.heads])
-            };
+        let part = |linear: &Linear, heads: usize| {
+            linear.forward(x.clone(), Activation::Identity).reshape([b, n, heads, d / self.config.heads])
+        };
         let turn = |x: Tensor<4>| match &self.rotary {
             Some(rotary) => rotary.rotate(x, start),
             None => x,
         };
         let groups = self.config.groups();
-        [
-            turn(part(&self.query, &self.query_bias, self.config.heads)),
-            turn(part(&self.key, &self.key_bias, groups)),
-            part(&self.value, &self.value_bias, groups),
-        ]
+        [turn(part(&self.query, self.config.heads)), turn(part(&self.key, groups)), part(&self.value, groups)]
     }
 
     fn join(&self, heads: Tensor<4>) -> Tensor<3> {
         let [b, n, h, width] = heads.dims();
-        let bias = self.output_bias.as_ref().map(Param::val);
-        linear(heads.reshape([b, n, h * width]), self.output.val(), bias, Activation::Identity)
+        self.output.forward(heads.reshape([b, n, h * width]), Activation::Identity)
     }
 
     fn scale(&self) -> f64 {
-        let width = self.query.val().dims()[1] / self.config.heads;
+        let width = self.query.shape()[1] / self.config.heads;
         (width as f64).powf(-0.5)
     }
 }

@@ -29,18 +29,18 @@ fn torch_multi_head() {
         Comparison { case, mixer, around: Around::Nothing, causal }.check(|mapping| {
             for (part, ours) in ["query", "key", "value"].iter().enumerate() {
                 let rows = part * WIDTH..(part + 1) * WIDTH;
-                mapping.outputs("in_proj_weight", rows.clone(), &format!("mixer.{ours}"), 0);
-                mapping.outputs("in_proj_bias", rows, &format!("mixer.{ours}_bias"), 0);
+                mapping.outputs("in_proj_weight", rows.clone(), &format!("mixer.{ours}.weight"), 0);
+                mapping.outputs("in_proj_bias", rows, &format!("mixer.{ours}.bias"), 0);
             }
-            mapping.linear("out_proj.weight", "mixer.output");
-            mapping.linear("out_proj.bias", "mixer.output_bias");
+            mapping.linear("out_proj.weight", "mixer.output.weight");
+            mapping.linear("out_proj.bias", "mixer.output.bias");
         });
     }
 }
 
 fn map_four(mapping: &mut Mapping, names: [&str; 4]) {
     for (name, ours) in names.iter().zip(["query", "key", "value", "output"]) {
-        mapping.linear(&format!("{name}.weight"), &format!("mixer.{ours}"));
+        mapping.linear(&format!("{name}.weight"), &format!("mixer.{ours}.weight"));
     }
 }
 

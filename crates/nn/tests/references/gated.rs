@@ -41,15 +41,15 @@ fn pre_norm(norm: NormConfig) -> Around {
 /// U, V, Z side by side. `output` is the name of its last layer.
 pub fn map_unit(mapping: &mut Mapping, package: &str, output: &str, unit: &str) {
     let name = |part: &str| format!("{package}{part}");
-    for (kind, ours) in [("weight", "input"), ("bias", "input_bias")] {
+    for kind in ["weight", "bias"] {
         let (hidden, shared) = (name(&format!("to_hidden.0.{kind}")), name(&format!("to_qk.0.{kind}")));
-        let ours = format!("{unit}.{ours}");
+        let ours = format!("{unit}.input.{kind}");
         mapping.outputs(&hidden, EXPANDED..2 * EXPANDED, &ours, 0);
         mapping.outputs(&hidden, 0..EXPANDED, &ours, EXPANDED);
         mapping.outputs(&shared, 0..KEY_WIDTH, &ours, 2 * EXPANDED);
     }
-    mapping.linear(&name(&format!("{output}.weight")), &format!("{unit}.output"));
-    mapping.linear(&name(&format!("{output}.bias")), &format!("{unit}.output_bias"));
+    mapping.linear(&name(&format!("{output}.weight")), &format!("{unit}.output.weight"));
+    mapping.linear(&name(&format!("{output}.bias")), &format!("{unit}.output.bias"));
 }
 
 /// Layer norm or ScaleNorm of FLASH-pytorch.
@@ -232,8 +232,8 @@ pub fn gau_alpha_config(normaliser: NormaliserConfig, bias: bool) -> MixerConfig
 
 pub fn map_gau_alpha(mapping: &mut Mapping, package: &str, unit: &str, bias: bool) {
     let name = |part: &str| format!("{package}{part}");
-    mapping.linear(&name("i_dense.weight"), &format!("{unit}.input"));
-    mapping.linear(&name("o_dense.weight"), &format!("{unit}.output"));
+    mapping.linear(&name("i_dense.weight"), &format!("{unit}.input.weight"));
+    mapping.linear(&name("o_dense.weight"), &format!("{unit}.output.weight"));
     let affine = |mapping: &mut Mapping, package: &str, ours: &str| {
         for (head, to) in [("q", 0), ("k", KEY_WIDTH)] {
             let package = name(&format!("{head}_scaleoffset.{package}"));
@@ -242,8 +242,8 @@ pub fn map_gau_alpha(mapping: &mut Mapping, package: &str, unit: &str, bias: boo
     };
     affine(mapping, "weight", "gamma");
     if bias {
-        mapping.linear(&name("i_dense.bias"), &format!("{unit}.input_bias"));
-        mapping.linear(&name("o_dense.bias"), &format!("{unit}.output_bias"));
+        mapping.linear(&name("i_dense.bias"), &format!("{unit}.input.bias"));
+        mapping.linear(&name("o_dense.bias"), &format!("{unit}.output.bias"));
         affine(mapping, "bias", "beta");
     }
 }

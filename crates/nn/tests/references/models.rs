@@ -147,18 +147,18 @@ fn gpt2() {
         mapping.same("transformer.wpe.weight", "embedding.position.weight");
         for layer in 0..DEPTH {
             let (theirs, ours) = (format!("transformer.h.{layer}"), format!("backbone.blocks.{layer}"));
-            for (kind, suffix) in [("weight", ""), ("bias", "_bias")] {
+            for kind in ["weight", "bias"] {
                 for (part, name) in ["query", "key", "value"].iter().enumerate() {
                     let columns = part * WIDTH..(part + 1) * WIDTH;
                     let package = format!("{theirs}.attn.c_attn.{kind}");
-                    mapping.columns(&package, columns, &format!("{ours}.mixer.{name}{suffix}"));
+                    mapping.columns(&package, columns, &format!("{ours}.mixer.{name}.{kind}"));
                 }
                 for (package, name) in [
                     ("attn.c_proj", "mixer.output"),
                     ("mlp.c_fc", "channel.mixer.up"),
                     ("mlp.c_proj", "channel.mixer.down"),
                 ] {
-                    mapping.same(&format!("{theirs}.{package}.{kind}"), &format!("{ours}.{name}{suffix}"));
+                    mapping.same(&format!("{theirs}.{package}.{kind}"), &format!("{ours}.{name}.{kind}"));
                 }
             }
             map_norm(mapping, &format!("{theirs}.ln_1"), &layer_norm(), &format!("{ours}.residual.norm"));
@@ -183,12 +183,12 @@ fn gpt_neox() {
         mapping.same("embed_out.weight", "head.weight");
         for layer in 0..DEPTH {
             let (theirs, ours) = (format!("gpt_neox.layers.{layer}"), format!("backbone.blocks.{layer}"));
-            for (kind, suffix) in [("weight", ""), ("bias", "_bias")] {
+            for kind in ["weight", "bias"] {
                 let package = format!("{theirs}.attention.query_key_value.{kind}");
                 for (part, name) in ["query", "key", "value"].iter().enumerate() {
                     for head in 0..2 {
                         let (rows, width) = (head * 12 + part * 4, 4);
-                        let ours = format!("{ours}.mixer.{name}{suffix}");
+                        let ours = format!("{ours}.mixer.{name}.{kind}");
                         mapping.outputs(&package, rows..rows + width, &ours, head * width);
                     }
                 }
@@ -197,7 +197,7 @@ fn gpt_neox() {
                     ("mlp.dense_h_to_4h", "channel.mixer.up"),
                     ("mlp.dense_4h_to_h", "channel.mixer.down"),
                 ] {
-                    mapping.linear(&format!("{theirs}.{package}.{kind}"), &format!("{ours}.{name}{suffix}"));
+                    mapping.linear(&format!("{theirs}.{package}.{kind}"), &format!("{ours}.{name}.{kind}"));
                 }
             }
             let norm = format!("{theirs}.input_layernorm");

@@ -18,11 +18,11 @@ fn with_identity_attention_it_is_a_gated_linear_unit() {
     let mixer = build(&MixerConfig::Gau(without_biases()));
     let x = input(1, 5);
     let found = forward(&mixer, &x, false, segments(&[0, 1, 2, 3, 4]));
-    let weight = parameter(&mixer, "unit.input", [WIDTH, 30]);
+    let weight = parameter(&mixer, "unit.input.weight", [WIDTH, 30]);
     let silu = |range: std::ops::Range<usize>| {
         activation(x.clone().matmul(weight.clone().slice([0..WIDTH, range]).unsqueeze()), Activation::Silu)
     };
-    let output = parameter(&mixer, "unit.output", [12, WIDTH]);
+    let output = parameter(&mixer, "unit.output.weight", [12, WIDTH]);
     let expected = (silu(0..12) * silu(12..24)).matmul(output.unsqueeze());
     assert!(difference(&found, &expected) < 1e-13);
 }
@@ -34,16 +34,16 @@ fn with_an_open_gate_it_is_plain_attention() {
     let mixer =
         build(&MixerConfig::Gau(GauConfig { rotary, affine_bias: false, ..gau(NormaliserConfig::Softmax) }));
     let open = 1.278_464_542_761_074;
-    let weight = parameter(&mixer, "unit.input", [WIDTH, 30]);
+    let weight = parameter(&mixer, "unit.input.weight", [WIDTH, 30]);
     let closed = Tensor::cat(vec![weight.clone().narrow(1, 0, 12).zeros_like(), weight.narrow(1, 12, 18)], 1);
-    let bias = parameter(&mixer, "unit.input_bias", [30]);
+    let bias = parameter(&mixer, "unit.input.bias", [30]);
     let bias = Tensor::cat(
         vec![bias.clone().narrow(0, 0, 12).zeros_like().add_scalar(open), bias.narrow(0, 12, 18)],
         0,
     );
     let new = BTreeMap::from([
-        ("unit.input".to_owned(), closed.clone().reshape([WIDTH * 30])),
-        ("unit.input_bias".to_owned(), bias.clone()),
+        ("unit.input.weight".to_owned(), closed.clone().reshape([WIDTH * 30])),
+        ("unit.input.bias".to_owned(), bias.clone()),
     ]);
     let mixer = with_parameters(mixer, new);
     let x = input(2, 7);
@@ -57,9 +57,9 @@ fn with_an_open_gate_it_is_plain_attention() {
         SoftmaxOptions { scale: 6f64.powf(-0.5), causal: true, mask: Mask::default(), dropout: None };
     let value = all.clone().narrow(2, 12, 12).unsqueeze_dim(2);
     let attended: Tensor<3> = softmax_attention(head(0), head(1), value, options).squeeze_dim(2);
-    let output = parameter(&mixer, "unit.output", [12, WIDTH]);
+    let output = parameter(&mixer, "unit.output.weight", [12, WIDTH]);
     let expected =
-        attended.matmul(output.unsqueeze()) + parameter(&mixer, "unit.output_bias", [WIDTH]).unsqueeze();
+        attended.matmul(output.unsqueeze()) + parameter(&mixer, "unit.output.bias", [WIDTH]).unsqueeze();
     assert!(difference(&found, &expected) < 1e-12);
 }
 

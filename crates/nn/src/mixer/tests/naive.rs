@@ -111,7 +111,7 @@ fn compare(config: &MixerConfig, expected: impl Fn(&Parameters, &Matrix, &Seen<'
 
 /// U and V after their activation, and the affine images of Z, unrotated.
 fn gated_unit(p: &Parameters, x: &Matrix, e: usize, s: usize) -> (Matrix, Matrix, Vec<Matrix>) {
-    let all = affine(x, &p.matrix("unit.input", 2 * e + s), p.vector("unit.input_bias").as_deref());
+    let all = affine(x, &p.matrix("unit.input.weight", 2 * e + s), p.vector("unit.input.bias").as_deref());
     let part = |range: std::ops::Range<usize>| -> Matrix {
         all.iter().map(|row| row[range.clone()].iter().map(|&v| silu(v)).collect()).collect()
     };
@@ -127,7 +127,7 @@ fn gated_unit(p: &Parameters, x: &Matrix, e: usize, s: usize) -> (Matrix, Matrix
 fn finish(p: &Parameters, attended: &Matrix, gate: &Matrix) -> Matrix {
     let gated: Matrix =
         attended.iter().zip(gate).map(|(a, u)| a.iter().zip(u).map(|(a, u)| a * u).collect()).collect();
-    affine(&gated, &p.matrix("unit.output", WIDTH), p.vector("unit.output_bias").as_deref())
+    affine(&gated, &p.matrix("unit.output.weight", WIDTH), p.vector("unit.output.bias").as_deref())
 }
 
 fn weighted(weights: &[(usize, f64)], values: &Matrix) -> Vec<f64> {
@@ -269,7 +269,7 @@ fn softmax_attention_with_and_without_groups() {
         let config = SoftmaxAttentionConfig { heads: 2, kv_heads, rotary, ..Default::default() };
         compare(&MixerConfig::SoftmaxAttention(config), |p, x, seen| {
             let shared = if kv_heads.is_some() { 4 } else { 8 };
-            let part = |path: &str, columns| affine(x, &p.matrix(path, columns), None);
+            let part = |name: &str, columns| affine(x, &p.matrix(&format!("{name}.weight"), columns), None);
             let (q, k, v) = (part("query", 8), part("key", shared), part("value", shared));
             let mut joined = vec![Vec::new(); N];
             for h in 0..2 {
@@ -284,7 +284,7 @@ fn softmax_attention_with_and_without_groups() {
                     joined[i].extend(weighted(&weights, &v));
                 }
             }
-            affine(&joined, &p.matrix("output", 8), None)
+            affine(&joined, &p.matrix("output.weight", 8), None)
         });
     }
 }
@@ -306,7 +306,7 @@ fn linear_attention_with_and_without_rotation() {
         let rotated = !rotary.is_none();
         let config = LinearAttentionConfig { heads: 2, epsilon, rotary, ..Default::default() };
         compare(&MixerConfig::LinearAttention(config), |p, x, seen| {
-            let part = |path: &str| affine(x, &p.matrix(path, 8), None);
+            let part = |name: &str| affine(x, &p.matrix(&format!("{name}.weight"), 8), None);
             let map = |m: Matrix| -> Matrix {
                 let phi = |v: f64| if v > 0.0 { v + 1.0 } else { v.exp() };
                 m.into_iter().map(|row| row.into_iter().map(phi).collect()).collect()
@@ -324,7 +324,7 @@ fn linear_attention_with_and_without_rotation() {
                     joined[i].extend(weighted(&products, &v));
                 }
             }
-            affine(&joined, &p.matrix("output", 8), None)
+            affine(&joined, &p.matrix("output.weight", 8), None)
         });
     }
 }
