@@ -4,7 +4,7 @@ mod support;
 
 use std::process::Child;
 
-use support::{Desk, SMALL, TINY, mixers, signal};
+use support::{Desk, SMALL, TINY, assert_same_run, mixers, signal};
 
 /// Steps of the runs that are killed: enough of them that kills come in the middle.
 const STEPS: &str = "train.steps=60";
@@ -34,19 +34,6 @@ fn kill(mut child: Child) {
     child.wait().expect("the killed program");
 }
 
-#[track_caller]
-fn same(desk: &Desk, whole: &str, resumed: &str) {
-    assert_eq!(
-        desk.bytes(&format!("{whole}/model/model.safetensors")),
-        desk.bytes(&format!("{resumed}/model/model.safetensors")),
-        "final weights of {resumed}"
-    );
-    assert_eq!(desk.metrics(whole), desk.metrics(resumed), "metrics of {resumed}");
-    assert_eq!(desk.read(&format!("{whole}/samples.txt")), desk.read(&format!("{resumed}/samples.txt")));
-    let sizes = [whole, resumed].map(|run| desk.bytes(&format!("{run}/events.out.tfevents.0.mixlab")).len());
-    assert_eq!(sizes[0], sizes[1], "event files");
-}
-
 #[test]
 fn two_kills_change_nothing_for_any_mixer_at_one_and_two_threads() {
     let mut desk = Desk::new();
@@ -65,7 +52,7 @@ fn two_kills_change_nothing_for_any_mixer_at_one_and_two_threads() {
             desk.wait_for(&mut child, &killed, 41 - threads);
             kill(child);
             desk.good(&["resume", &killed]);
-            same(&desk, &whole, &killed);
+            assert_same_run(&desk, &whole, &killed);
         }
     }
 }
@@ -81,7 +68,7 @@ fn killed_before_the_first_checkpoint_it_starts_at_the_beginning() {
     desk.wait_for(&mut child, "runs/killed", 5);
     kill(child);
     desk.good(&["resume", "runs/killed"]);
-    same(&desk, "runs/whole", "runs/killed");
+    assert_same_run(&desk, "runs/whole", "runs/killed");
 }
 
 #[test]
@@ -99,7 +86,7 @@ fn ctrl_c_finishes_the_step_saves_and_says_how_to_go_on() {
     assert!(log.contains("interrupted after step") && log.contains("mixlab resume runs/stopped"), "{log}");
     assert!(desk.logged("runs/stopped") < 400, "it stopped in the middle");
     desk.good(&["resume", "runs/stopped"]);
-    same(&desk, "runs/whole", "runs/stopped");
+    assert_same_run(&desk, "runs/whole", "runs/stopped");
 }
 
 #[test]

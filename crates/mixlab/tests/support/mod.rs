@@ -157,6 +157,20 @@ pub fn inside(run: &str, name: &str) -> String {
     Path::new(run).join(name).display().to_string()
 }
 
+/// Asserts that two runs left the same files, up to the clock.
+#[track_caller]
+pub fn assert_same_run(desk: &Desk, whole: &str, resumed: &str) {
+    assert_eq!(
+        desk.bytes(&format!("{whole}/model/model.safetensors")),
+        desk.bytes(&format!("{resumed}/model/model.safetensors")),
+        "final weights of {resumed}"
+    );
+    assert_eq!(desk.metrics(whole), desk.metrics(resumed), "metrics of {resumed}");
+    assert_eq!(desk.read(&format!("{whole}/samples.txt")), desk.read(&format!("{resumed}/samples.txt")));
+    let sizes = [whole, resumed].map(|run| desk.bytes(&format!("{run}/events.out.tfevents.0.mixlab")).len());
+    assert_eq!(sizes[0], sizes[1], "event files");
+}
+
 /// A model of a few thousand parameters on the text of the desk.
 pub const TINY: &str = r#"
 run.seed = 3
