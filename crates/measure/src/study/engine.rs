@@ -117,6 +117,17 @@ pub struct Outcome {
     pub files: Vec<PathBuf>,
 }
 
+/// The cells of a sweep, every config checked. Nothing is run or written.
+///
+/// # Errors
+/// The file or a cell's config is not valid.
+pub fn plan(file: &SweepFile, runner: &mut dyn CellRunner) -> Result<Grid, StudyError> {
+    let grid = Grid::new(file)?;
+    file.metrics()?;
+    resolve_all(&grid, runner)?;
+    Ok(grid)
+}
+
 /// Runs what is left of a sweep.
 ///
 /// In the folder `out` of the file: `cells/NAME/` are the run folders, `state/NAME.json` says how far

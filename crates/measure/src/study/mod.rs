@@ -28,7 +28,7 @@ mod table;
 mod tree;
 
 pub use compare::compare;
-pub use engine::{CellEnd, CellError, CellRunner, Event, Outcome, Place, SweepOptions, sweep};
+pub use engine::{CellEnd, CellError, CellRunner, Event, Outcome, Place, SweepOptions, plan, sweep};
 pub use error::{StaleCell, StaleReason, StudyError};
 pub use file::{Axis, AxisOption, SweepFile};
 pub use grid::{Cell, Grid, SEED_KEY};

@@ -13,6 +13,7 @@ use toml::Table;
 use super::engine::{CellEnd, CellError, CellRunner, Place};
 use super::grid::Cell;
 use super::run::CONFIG;
+use crate::memory::peak_memory_mib;
 
 /// The program's exit code for "interrupted and saved".
 const INTERRUPTED: i32 = 130;
@@ -128,14 +129,6 @@ fn wait(mut child: Child) -> io::Result<(ExitStatus, Option<f64>)> {
     }
 }
 
-/// Resident memory at its highest, in MiB. Only Linux says so in a file.
-fn peak_memory_mib(process: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
-}
-
 /// The program's own error line, or the last thing it printed.
 fn last_words(text: &str) -> String {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).rev();
@@ -152,13 +145,6 @@ mod tests {
         assert_eq!(last_words("step 1\nerror: no space\nhint: free some\n"), "no space");
         assert_eq!(last_words("step 1\nstep 2\n\n"), "step 2");
         assert_eq!(last_words(""), "it printed nothing");
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn this_process_has_a_peak() {
-        assert!(peak_memory_mib(std::process::id()).is_some_and(|mib| mib > 0.5));
-        assert_eq!(peak_memory_mib(u32::MAX), None);
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
-use mixlab_measure::study::{Event, Outcome, ProcessRunner, SweepFile, SweepOptions, sweep};
+use mixlab_measure::study::{
+    Cell, Event, Grid, Outcome, ProcessRunner, SweepFile, SweepOptions, plan, sweep,
+};
 
 use crate::failure::{Exit, Failure, ProgramError};
-use crate::output::{print, tell};
+use crate::output::{columns, print, print_json, tell};
 
 /// Run a grid of overrides and seeds, and tabulate it
 ///
@@ -35,11 +37,15 @@ pub struct Sweep {
     /// The sweep as TOML
     file: PathBuf,
 
+    /// Check every cell's config and list the cells; run nothing
+    #[arg(long)]
+    dry_run: bool,
+
     /// Run cells again that failed earlier
     #[arg(long)]
     retry_failed: bool,
 
-    /// Print the table as JSON
+    /// Print the table, or the list of cells, as JSON
     #[arg(long)]
     json: bool,
 }
@@ -53,6 +59,9 @@ impl Sweep {
             base: file.base.clone(),
             interrupt: listen()?,
         };
+        if self.dry_run {
+            return list(&plan(&file, &mut runner)?, self.json);
+        }
         let options = SweepOptions { retry_failed: self.retry_failed };
         let outcome = sweep(&file, &mut runner, options, &mut |event| tell(&describe(&event)))?;
         let table = outcome.study.table();
@@ -64,6 +73,18 @@ impl Sweep {
             (false, _) => Exit::Negative,
         })
     }
+}
+
+/// One line a cell: its name, and what it sets.
+fn list(grid: &Grid, json: bool) -> Result<Exit, Failure> {
+    if json {
+        let cell = |cell: &Cell| serde_json::json!({ "name": cell.name, "set": cell.sets() });
+        print_json(&grid.cells.iter().map(cell).collect::<Vec<_>>())?;
+    } else {
+        let row = |cell: &Cell| vec![cell.name.clone(), cell.sets().join("  ")];
+        print(&columns(&grid.cells.iter().map(row).collect::<Vec<_>>()))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Ctrl-C asks the sweep to stop after the running cell has saved; the cell hears it as well.
