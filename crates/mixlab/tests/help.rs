@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 16] = [
+const VERBS: [&[&str]; 18] = [
     &[],
     &["new"],
     &["train"],
     &["resume"],
     &["eval"],
     &["generate"],
+    &["measure"],
+    &["measure", "step"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],
@@ -34,7 +36,7 @@ fn long_help_of_every_verb() {
             assert!(line.chars().count() <= 80, "{verb:?}: {line:?}");
         }
         // Groups of verbs show their examples one level down.
-        if !matches!(verb, ["tokenizer"]) {
+        if !matches!(verb, ["tokenizer"] | ["measure"]) {
             assert!(help.contains("Example"), "{verb:?} has no example");
         }
         let name = if verb.is_empty() { "mixlab".to_owned() } else { verb.join("-") };

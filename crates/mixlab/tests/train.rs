@@ -231,6 +231,28 @@ fn a_tokenizer_goes_there_and_back() {
 }
 
 #[test]
+fn an_update_is_timed_beside_its_arithmetic() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let text = desk.good(&["measure", "step", "run.toml", "--rounds", "3"]).stdout;
+    for words in ["ms median of 3", "tokens/s", "of a matrix product"] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    let json = desk.good(&["measure", "step", "run.toml", "--rounds", "3", "--json"]).stdout;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let number = |key: &str| report[key].as_f64().unwrap_or_else(|| panic!("{key} in {json}"));
+    assert!(0.0 < number("min_ms") && number("min_ms") <= number("median_ms"), "{json}");
+    assert!(number("median_ms") <= number("max_ms"), "{json}");
+    // Two rows of 32 tokens; two blocks of width 16 with 12·16² parameters.
+    let forward = 64.0 * (2.0 * 12.0 * 256.0 + 2.0 * 2.0 * 16.0 * 16.5 + 16.0 * number("vocabulary"));
+    assert!((number("gigaoperations") - 6.0 * forward / 1e9).abs() < 1e-12, "{json}");
+    let rate = number("gigaoperations") / number("median_ms") * 1e3;
+    assert!((number("gflops") / rate - 1.0).abs() < 1e-9 && number("ceiling_gflops") > 1.0, "{json}");
+    assert!((number("tokens_per_second") / (64e3 / number("median_ms")) - 1.0).abs() < 1e-9, "{json}");
+    assert_eq!(desk.run(&["measure", "step", "run.toml", "--rounds", "0"]).code, Some(2));
+}
+
+#[test]
 fn sweep_and_compare_tabulate_runs() {
     let desk = Desk::new();
     desk.write("run.toml", TINY);
@@ -239,6 +261,13 @@ fn sweep_and_compare_tabulate_runs() {
         "base = \"run.toml\"\nout = \"study\"\nseeds = [1, 2]\nmetrics = [\"bits_per_byte\"]\n\
          set.train.steps = 4\n[[axis]]\nname = \"depth\"\nkey = \"model.depth\"\nvalues = [1, 2]\n",
     );
+    let cells = desk.good(&["sweep", "sweep.toml", "--dry-run"]).stdout;
+    assert_eq!(cells.lines().count(), 4, "{cells}");
+    assert!(cells.contains("depth=2,seed=1  model.depth=2  run.seed=1  train.steps=4"), "{cells}");
+    let cells: serde_json::Value =
+        serde_json::from_str(&desk.good(&["sweep", "sweep.toml", "--dry-run", "--json"]).stdout).unwrap();
+    assert_eq!(cells[0]["name"], "depth=1,seed=1");
+    assert!(!desk.exists("study"), "a dry run writes nothing");
     let table = desk.good(&["sweep", "sweep.toml"]).stdout;
     assert!(table.contains("depth"), "{table}");
     let again = desk.good(&["sweep", "sweep.toml"]);

@@ -84,6 +84,14 @@ impl ObjectiveConfig {
     pub fn is_causal(&self) -> bool {
         matches!(self, ObjectiveConfig::CausalLm)
     }
+
+    /// The part of all tokens that is predicted.
+    pub fn share_of_targets(&self) -> f64 {
+        match self {
+            ObjectiveConfig::CausalLm => 1.0,
+            ObjectiveConfig::MaskedLm { masking } => masking.probability,
+        }
+    }
 }
 
 /// How long a run is and how much an update reads.

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod eval;
 pub mod generate;
+pub mod measure;
 pub mod new;
 pub mod resume;
 pub mod sweep;
@@ -23,6 +24,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Generate(verb) => verb.run(),
+        Verb::Measure(verb) => verb.run(),
         Verb::Tokenizer(verb) => verb.run(),
         Verb::Config(verb) => verb.run(),
         Verb::Blocks(verb) => verb.run(),

@@ -1,0 +1,106 @@
+//! `mixlab measure`: what something takes on this machine.
+
+use clap::{Args, Subcommand};
+use mixlab_measure::step::{StepOptions, StepReport, measure_step};
+use mixlab_train::set_threads;
+
+use crate::arguments::ConfigSource;
+use crate::failure::{Exit, Failure};
+use crate::input::read_config;
+use crate::output::{columns, print, print_json};
+use crate::progress::Display;
+
+/// Measure what a config takes on this machine
+#[derive(Debug, Args)]
+pub struct Measure {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Step(Step),
+}
+
+/// Time one update, beside the arithmetic in it
+///
+/// Makes updates as `train` would and keeps nothing. The arithmetic is
+/// counted: two operations for each multiply-add of the products, causal
+/// halves left out, the backward pass twice the forward one. The ceiling is
+/// the fastest matrix product of the same process. Close other programs.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  mixlab measure step configs/quickstart.toml --rounds 20 --json")]
+struct Step {
+    #[command(flatten)]
+    source: ConfigSource,
+
+    /// Updates before the clock starts
+    #[arg(long, value_name = "N", default_value_t = StepOptions::default().warm_up)]
+    warm_up: u64,
+
+    /// Updates that are timed
+    #[arg(long, value_name = "N", default_value_t = StepOptions::default().rounds,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Measure {
+    pub fn run(self) -> Result<Exit, Failure> {
+        match self.action {
+            Action::Step(step) => step.run(),
+        }
+    }
+}
+
+impl Step {
+    fn run(self) -> Result<Exit, Failure> {
+        let config = read_config(&self.source)?;
+        set_threads(config.value.run.threads);
+        let options = StepOptions { warm_up: self.warm_up, rounds: self.rounds };
+        let mut display = Display::new();
+        let report = measure_step(&config.value, options, &mut display);
+        display.finish();
+        let report = report?;
+        if self.json {
+            print_json(&report)?;
+        } else {
+            print(&text(&report))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn text(report: &StepReport) -> String {
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let mut rows = vec![
+        row(
+            "update",
+            format!(
+                "{:.1} ms median of {}, {:.1} to {:.1}",
+                report.median_ms, report.rounds, report.min_ms, report.max_ms
+            ),
+        ),
+        row("speed", format!("{:.0} tokens/s", report.tokens_per_second)),
+    ];
+    rows.extend(report.peak_rss_mib.map(|mib| row("peak memory", format!("{mib:.0} MiB"))));
+    rows.extend([
+        row("parameters", report.parameters.to_string()),
+        row("arithmetic", format!("{:.1} GFLOP an update", report.gigaoperations)),
+        row(
+            "rate",
+            format!(
+                "{:.0} GFLOP/s, {:.0} % of the {:.0} of a matrix product",
+                report.gflops,
+                100.0 * report.share_of_ceiling,
+                report.ceiling_gflops
+            ),
+        ),
+    ]);
+    columns(&rows)
+}
