@@ -20,22 +20,23 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum InitialisationConfig {
-    /// Normal with one deviation everywhere; branch outputs divided by sqrt(sublayers) on request (GPT-2).
+    /// Normal with one deviation everywhere, branch outputs divided by sqrt(sublayers) (GPT-2). The deviation is
+    /// right for one width only: 0.02 is 1/sqrt(fan_in) at 2,500, and gated units start almost closed below.
     Normal {
         /// Standard deviation.
         #[serde(default = "default_deviation")]
         deviation: f64,
         /// Divide the deviation of matrices that write to the residual stream by sqrt(number of sublayers).
-        #[serde(default)]
+        #[serde(default = "yes")]
         scale_outputs: bool,
     },
-    /// Normal with variance 1/fan_in; branch outputs divided by sqrt(sublayers) on request.
+    /// Normal with variance 1/fan_in, branch outputs divided by sqrt(sublayers): the default, right at any width.
     Lecun {
         /// Standard deviation of the token embedding.
         #[serde(default = "default_deviation")]
         embedding_deviation: f64,
         /// Divide the deviation of matrices that write to the residual stream by sqrt(number of sublayers).
-        #[serde(default)]
+        #[serde(default = "yes")]
         scale_outputs: bool,
     },
     /// Glorot uniform, as the Transformer's authors and most frameworks use.
@@ -53,9 +54,13 @@ fn default_deviation() -> f64 {
     0.02
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Default for InitialisationConfig {
     fn default() -> Self {
-        InitialisationConfig::Normal { deviation: default_deviation(), scale_outputs: true }
+        InitialisationConfig::Lecun { embedding_deviation: default_deviation(), scale_outputs: yes() }
     }
 }
 
