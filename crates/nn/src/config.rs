@@ -48,9 +48,10 @@ pub struct ModelConfig {
     /// Dropout rates.
     #[serde(default)]
     pub dropout: DropoutConfig,
-    /// How weight matrices are drawn.
-    #[serde(default)]
-    pub initialisation: InitialisationConfig,
+    /// How weight matrices are drawn. By default what suits the mixer: `lecun` for units with a gate of their own,
+    /// which start almost closed otherwise, `normal` for the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialisation: Option<InitialisationConfig>,
     /// A model folder to start from; parameters are taken where path and shape agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_from: Option<String>,
@@ -93,7 +94,7 @@ impl ModelConfig {
             embedding: EmbeddingConfig::default(),
             head: HeadConfig::default(),
             dropout: DropoutConfig::default(),
-            initialisation: InitialisationConfig::default(),
+            initialisation: None,
             init_from: None,
         }
     }
@@ -110,6 +111,17 @@ impl ModelConfig {
     /// Number of token-mixing layers.
     pub fn blocks(&self) -> usize {
         self.depth * self.mixer.layers_per_block()
+    }
+
+    /// How weight matrices are drawn: as configured, or as suits the token mixer.
+    pub fn initialisation(&self) -> InitialisationConfig {
+        self.initialisation.clone().unwrap_or_else(|| {
+            if self.mixer.has_own_gate() {
+                InitialisationConfig::lecun()
+            } else {
+                InitialisationConfig::normal()
+            }
+        })
     }
 
     /// Number of residual sublayers, the L of depth-dependent initialisation.
@@ -142,7 +154,7 @@ impl ModelConfig {
         self.norm.validate()?;
         self.position.validate(self.width)?;
         self.embedding.validate()?;
-        self.initialisation.validate()
+        self.initialisation().validate()
     }
 
     /// Makes the model; every parameter is a function of (`seed`, its path).
@@ -157,7 +169,7 @@ impl ModelConfig {
         precision: Precision,
     ) -> Result<LanguageModel, ModelError> {
         self.validate()?;
-        let builder = Builder::new(seed, device, precision, self.initialisation.clone(), self.sublayers());
+        let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
         let model = LanguageModel::new(self, vocabulary, &builder)?;
         builder.finish()?;
         Ok(model)

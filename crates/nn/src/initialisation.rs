@@ -20,8 +20,8 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum InitialisationConfig {
-    /// Normal with one deviation everywhere, branch outputs divided by sqrt(sublayers) (GPT-2). The deviation is
-    /// right for one width only: 0.02 is 1/sqrt(fan_in) at 2,500, and gated units start almost closed below.
+    /// Normal with one deviation everywhere, branch outputs divided by sqrt(sublayers) (GPT-2). Branches start small
+    /// beside the embedding, which suits attention and almost closes gated units.
     Normal {
         /// Standard deviation.
         #[serde(default = "default_deviation")]
@@ -30,7 +30,7 @@ pub enum InitialisationConfig {
         #[serde(default = "yes")]
         scale_outputs: bool,
     },
-    /// Normal with variance 1/fan_in, branch outputs divided by sqrt(sublayers): the default, right at any width.
+    /// Normal with variance 1/fan_in, branch outputs divided by sqrt(sublayers): what gated units need.
     Lecun {
         /// Standard deviation of the token embedding.
         #[serde(default = "default_deviation")]
@@ -58,13 +58,17 @@ fn yes() -> bool {
     true
 }
 
-impl Default for InitialisationConfig {
-    fn default() -> Self {
+impl InitialisationConfig {
+    /// [`InitialisationConfig::Normal`] with its defaults.
+    pub fn normal() -> Self {
+        InitialisationConfig::Normal { deviation: default_deviation(), scale_outputs: yes() }
+    }
+
+    /// [`InitialisationConfig::Lecun`] with its defaults.
+    pub fn lecun() -> Self {
         InitialisationConfig::Lecun { embedding_deviation: default_deviation(), scale_outputs: yes() }
     }
-}
 
-impl InitialisationConfig {
     /// The distribution of a `[fan_in, fan_out]` matrix in a model of `depth` residual sublayers.
     /// For [`Role::Embedding`] the shape is `[vocabulary, width]`.
     pub fn matrix(&self, role: Role, fan_in: usize, fan_out: usize, depth: usize) -> Initialiser {

@@ -65,12 +65,37 @@ fn changing_the_mixer_keeps_every_other_path_and_its_values() {
     assert_eq!(values(attention[key].clone()), values(linear[key].clone()));
 }
 
+/// Deviation of the first matrix of the first block.
+fn first_deviation(config: &ModelConfig) -> f64 {
+    let parameters = parameter_values(&build(config));
+    let matrix = parameters
+        .iter()
+        .find(|(path, _)| path.starts_with("backbone.blocks.0.mixer") && path.ends_with(".weight"));
+    let numbers = values(matrix.expect("a matrix").1.clone());
+    (numbers.iter().map(|x| x * x).sum::<f64>() / numbers.len() as f64).sqrt()
+}
+
+/// Units with a gate start open at any width; an initialisation that is given is taken.
+#[test]
+fn the_mixer_chooses_the_initialisation_unless_one_is_given() {
+    for mixer in MixerConfig::catalogue() {
+        let config = config(mixer);
+        let fan_in = (config.width as f64).powf(-0.5);
+        let expected = if config.mixer.has_own_gate() { fan_in } else { 0.02 };
+        let ratio = first_deviation(&config) / expected;
+        assert!((0.9..1.1).contains(&ratio), "{}: {ratio} of {expected}", config.mixer.name());
+        let given = InitialisationConfig::Normal { deviation: 0.5, scale_outputs: false };
+        let given = ModelConfig { initialisation: Some(given), ..config };
+        assert!((0.45..0.55).contains(&first_deviation(&given)), "{}", given.mixer.name());
+    }
+}
+
 #[test]
 fn a_parameter_depends_on_seed_and_path_only() {
     let shallow = config(MixerConfig::catalogue().remove(0));
     let deep = ModelConfig {
         depth: 3,
-        initialisation: InitialisationConfig::Normal { deviation: 0.02, scale_outputs: false },
+        initialisation: Some(InitialisationConfig::Normal { deviation: 0.02, scale_outputs: false }),
         ..shallow.clone()
     };
     let shallow = ModelConfig { initialisation: deep.initialisation.clone(), ..shallow };

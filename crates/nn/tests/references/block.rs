@@ -62,7 +62,7 @@ impl Comparison {
         let device = Device::flex().autodiff();
         let x: Tensor<3> = fixture.tensor("input", precision, &device).require_grad();
         let [batch, n, width] = x.dims();
-        let builder = Builder::new(0, &device, precision, InitialisationConfig::default(), 1);
+        let builder = Builder::new(0, &device, precision, InitialisationConfig::normal(), 1);
         let module = Sublayer::new(&self.mixer, &self.around, width, &builder);
         let mut mapping = Mapping::new(&fixture, &module);
         map(&mut mapping);

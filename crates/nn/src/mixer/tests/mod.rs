@@ -94,7 +94,7 @@ fn build(config: &MixerConfig) -> Mixer {
 }
 
 fn build_on(config: &MixerConfig, device: &Device, precision: Precision) -> Mixer {
-    let builder = Builder::new(5, device, precision, InitialisationConfig::default(), 2);
+    let builder = Builder::new(5, device, precision, InitialisationConfig::normal(), 2);
     let mixer = config.init(WIDTH, MAX_LENGTH, &builder).expect("a valid config");
     builder.finish().expect("distinct identities");
     let key = Key::root(11).purpose(Purpose::Synthetic);

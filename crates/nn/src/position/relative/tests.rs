@@ -5,7 +5,7 @@ use super::*;
 use crate::{InitialisationConfig, parameter_values};
 
 fn builder() -> Builder {
-    Builder::new(1, &Device::flex(), Precision::F64, InitialisationConfig::default(), 1)
+    Builder::new(1, &Device::flex(), Precision::F64, InitialisationConfig::normal(), 1)
 }
 
 fn numbers(tensor: Tensor<1>) -> Vec<f64> {
