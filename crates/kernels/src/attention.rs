@@ -11,6 +11,7 @@ use burn::backend::{Autodiff, Flex};
 use burn_flex::FlexTensor;
 
 use crate::gradients::propagate;
+use crate::profile;
 use crate::tiled::readable;
 
 /// Queries, keys and values.
@@ -18,6 +19,9 @@ pub(crate) type Operands = [FlexTensor; 3];
 
 /// The options of an attention, which know its kernel.
 pub(crate) trait AttentionKernel: Clone + Debug + Send + 'static {
+    /// Its name in a profile.
+    const NAME: &'static str;
+
     /// What the backward pass needs beside the operands.
     type Saved: Clone + Debug + Send + 'static;
 
@@ -29,7 +33,7 @@ pub(crate) trait AttentionKernel: Clone + Debug + Send + 'static {
 
 /// The attention's value.
 pub(crate) fn attend<K: AttentionKernel>(operands: Operands, kernel: &K) -> FlexTensor {
-    kernel.forward(&operands.map(readable)).0
+    forward(&operands.map(readable), kernel).0
 }
 
 /// The attention's value, with its gradient tracked.
@@ -39,11 +43,15 @@ pub(crate) fn attend_tracked<K: AttentionKernel, C: CheckpointStrategy>(
 ) -> FloatTensor<Autodiff<Flex, C>> {
     let nodes = operands.each_ref().map(|operand| operand.node());
     let operands = operands.map(|operand| readable(operand.into_primitive()));
-    let (out, saved) = kernel.forward(&operands);
+    let (out, saved) = forward(&operands, &kernel);
     match AttentionBackward(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::UnTracked(preparation) => preparation.finish(out),
         OpsKind::Tracked(preparation) => preparation.finish(State { operands, saved, kernel }, out),
     }
+}
+
+fn forward<K: AttentionKernel>(operands: &Operands, kernel: &K) -> (FlexTensor, K::Saved) {
+    profile::operation(K::NAME, &operands.each_ref(), || kernel.forward(operands))
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +69,12 @@ impl<K: AttentionKernel> Backward<Flex, 3> for AttentionBackward<K> {
 
     fn backward(self, ops: Ops<State<K>, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         propagate(ops, gradients, |upstream, State { operands, saved, kernel }, _| {
-            kernel.backward(&readable(upstream), &operands, &saved).map(Some)
+            let upstream = readable(upstream);
+            let [q, k, v] = &operands;
+            profile::operation(K::NAME, &[&upstream, q, k, v], || {
+                kernel.backward(&upstream, &operands, &saved)
+            })
+            .map(Some)
         });
     }
 }

@@ -4,6 +4,7 @@
 //! This is the only crate that may contain `unsafe`, SIMD or knowledge of a particular back end.
 
 mod activation;
+mod affine_rotary;
 mod attention;
 mod cpu;
 mod cross_entropy;
@@ -20,12 +21,14 @@ mod mixed_chunk_attention;
 mod norm;
 mod operand;
 mod optimizer;
+pub mod profile;
 mod rotary;
 mod score_attention;
 mod softmax_attention;
 mod tiled;
 
 pub use activation::{Activation, activation};
+pub use affine_rotary::affine_rotary;
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
@@ -36,6 +39,13 @@ pub use mask::{Geometry, Mask};
 pub use mixed_chunk_attention::{ChunkNormaliser, MixedChunkOptions, mixed_chunk_attention};
 pub use norm::{NormKind, add_norm, norm};
 pub use optimizer::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, Updated, global_norm, optimizer_update};
-pub use rotary::{RotaryLayout, rotary};
+pub use rotary::{RotaryLayout, RotaryOptions, rotary};
 pub use score_attention::{ScoreOptions, ScoreWeight, score_attention};
 pub use softmax_attention::{SoftmaxOptions, softmax_attention};
+
+/// Name of the widest instruction set that the CPU kernels use here: `baseline`, `avx2` or `avx512`.
+///
+/// The variable `MIXLAB_INSTRUCTIONS` of the environment can lower it. All give the same bits.
+pub fn instruction_set() -> &'static str {
+    cpu::Level::detect().name()
+}

@@ -4,18 +4,23 @@ use burn_flex::FlexTensor;
 
 use super::{Activation, functions};
 use crate::cpu::{BLOCK, Real, for_blocks, output, slice, tensor, with_real};
+use crate::profile;
 
 pub(super) fn forward(x: &FlexTensor, kind: Activation) -> FlexTensor {
-    with_real!(x.dtype(), R => {
-        let x = x.to_contiguous();
-        map::<R>(&x, &x, |y, _| functions::apply(kind, y))
+    profile::operation("activation", &[x], || {
+        with_real!(x.dtype(), R => {
+            let x = x.to_contiguous();
+            map::<R>(&x, &x, |y, _| functions::apply(kind, y))
+        })
     })
 }
 
 pub(super) fn backward(gradient: &FlexTensor, x: &FlexTensor, kind: Activation) -> FlexTensor {
-    with_real!(x.dtype(), R => {
-        let (gradient, x) = (gradient.to_contiguous(), x.to_contiguous());
-        map::<R>(&gradient, &x, |dy, x| functions::apply_slope(kind, dy, x))
+    profile::operation("activation", &[gradient, x], || {
+        with_real!(x.dtype(), R => {
+            let (gradient, x) = (gradient.to_contiguous(), x.to_contiguous());
+            map::<R>(&gradient, &x, |dy, x| functions::apply_slope(kind, dy, x))
+        })
     })
 }
 

@@ -5,20 +5,22 @@
 //! every sum is a fixed tree. The same inputs give the same bits on one thread and on many.
 
 mod blocks;
+mod level;
 mod memory;
 mod product;
 mod real;
 mod reduce;
 mod rows;
 mod single;
+mod transpose;
 mod vectorised;
 
 pub(crate) use blocks::{BLOCK, block_rows, for_blocks, for_blocks_with, sum_blocks};
+pub(crate) use level::Level;
 pub(crate) use memory::{expand, indices, output, owned, serves, slice, tensor, with_real};
 pub(crate) use product::{Matrix, product, product_into, viewable};
 pub(crate) use real::Real;
 pub(crate) use reduce::{largest, sum, sum2};
 pub(crate) use rows::{Rows, with_rows};
-#[cfg(target_arch = "x86_64")]
-pub(crate) use vectorised::Level;
+pub(crate) use transpose::{ByRows, transpose};
 pub(crate) use vectorised::vectorised;

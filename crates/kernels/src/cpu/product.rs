@@ -47,6 +47,24 @@ impl<'a, T> Matrix<'a, T> {
             ..self
         }
     }
+
+    /// Rows and columns.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    /// Whether neighbours in a row are neighbours in memory.
+    pub(crate) fn has_contiguous_rows(&self) -> bool {
+        self.column_stride == 1 || self.columns <= 1
+    }
+}
+
+impl<T: Copy> Matrix<'_, T> {
+    /// Element (`row`, `column`).
+    #[inline(always)]
+    pub(crate) fn at(&self, row: usize, column: usize) -> T {
+        self.values[row * self.row_stride + column * self.column_stride]
+    }
 }
 
 /// A tensor of two axes that [`Matrix::of`] can view: the same one, copied only if its strides are negative.

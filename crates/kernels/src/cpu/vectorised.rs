@@ -1,37 +1,9 @@
-//! Run-time choice of the instruction set.
+//! Functions that are compiled for several instruction sets.
 //!
 //! The compiler's default target is plain x86-64, whose vectors hold four `f32`. [`vectorised!`]
 //! compiles one body three times, for AVX-512, for AVX2 with fused multiply-add, and for the
 //! default target, and picks at run time. Kernels call `mul_add` explicitly and sum in a fixed
 //! number of lanes, so the three give the same bits.
-
-/// The widest instruction set this machine has.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy)]
-pub(crate) enum Level {
-    Avx512,
-    Avx2,
-    Baseline,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Level {
-    /// Cheap: the standard library caches what the processor reported.
-    #[inline]
-    pub(crate) fn detect() -> Self {
-        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        let avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512cd")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl");
-        match (avx2, avx512) {
-            (true, true) => Level::Avx512,
-            (true, false) => Level::Avx2,
-            _ => Level::Baseline,
-        }
-    }
-}
 
 /// Defines a function that is compiled for several instruction sets and chooses among them when called.
 ///

@@ -4,9 +4,10 @@ use burn_flex::FlexTensor;
 
 use super::rows::{Row, soft_targets};
 use crate::cpu::{
-    BLOCK, Matrix, Real, Rows, for_blocks, output, owned, product, slice, sum_blocks, tensor, vectorised,
-    viewable, with_real, with_rows,
+    BLOCK, ByRows, Matrix, Real, Rows, for_blocks, output, owned, product, slice, sum_blocks, tensor,
+    vectorised, viewable, with_real, with_rows,
 };
+use crate::profile;
 
 pub(super) struct Inputs {
     pub hidden: FlexTensor,
@@ -21,7 +22,11 @@ pub(super) type OperandGradients = [Option<FlexTensor>; 3];
 
 /// The loss, and the gradients that are `needed`.
 pub(super) fn forward(inputs: &Inputs, needed: [bool; 3]) -> (FlexTensor, OperandGradients) {
-    with_real!(inputs.hidden.dtype(), R => forward_as::<R>(inputs, needed))
+    profile::operation(
+        "cross_entropy",
+        &[&inputs.hidden, &inputs.weight],
+        || with_real!(inputs.hidden.dtype(), R => forward_as::<R>(inputs, needed)),
+    )
 }
 
 fn forward_as<T: Real>(inputs: &Inputs, needed: [bool; 3]) -> (FlexTensor, OperandGradients) {
@@ -36,6 +41,7 @@ fn forward_as<T: Real>(inputs: &Inputs, needed: [bool; 3]) -> (FlexTensor, Opera
     let rows = weighted_rows::<T>(inputs, vocabulary);
     let [hidden_needed, weight_needed, bias_needed] = needed;
 
+    let turned = ByRows::new(weight.t());
     let block = block_size(vocabulary).min(rows.len());
     let mut logits = output::<T>(block * vocabulary);
     let mut gathered = output::<T>(block * width);
@@ -52,7 +58,7 @@ fn forward_as<T: Real>(inputs: &Inputs, needed: [bool; 3]) -> (FlexTensor, Opera
             out.copy_from_slice(hidden.row(row.index));
         }
         let x = Matrix::new(gathered, count, width);
-        product(logits, x, weight.t(), T::ONE, false, true);
+        product(logits, x, turned.matrix(), T::ONE, false, true);
         let (part, sums) = soft_targets(logits, bias, rows, bias_needed);
         loss += part;
         for (total, part) in dbias.iter_mut().zip(sum_blocks(&sums, if bias_needed { vocabulary } else { 0 }))

@@ -6,12 +6,13 @@ use rayon::prelude::*;
 
 use super::Dropout;
 use crate::cpu::{BLOCK, Real, output, slice, tensor, vectorised, with_real};
+use crate::profile;
 
 /// Blocks of four random words made at once.
 const LANES: usize = 16;
 
 pub(super) fn dropout(x: &FlexTensor, options: &Dropout) -> FlexTensor {
-    with_real!(x.dtype(), R => dropout_as::<R>(x, options))
+    profile::operation("dropout", &[x], || with_real!(x.dtype(), R => dropout_as::<R>(x, options)))
 }
 
 fn dropout_as<T: Real>(x: &FlexTensor, options: &Dropout) -> FlexTensor {

@@ -8,6 +8,7 @@ use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu::{self, Lookup};
+use crate::profile;
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait EmbeddingBackend: Backend {
@@ -16,14 +17,15 @@ pub(crate) trait EmbeddingBackend: Backend {
 
 impl EmbeddingBackend for Flex {
     fn fused_embedding(weight: FlexTensor, ids: FlexTensor) -> FlexTensor {
-        cpu::forward(weight, &ids).0
+        profile::operation("embedding", &[], || cpu::forward(weight, &ids)).0
     }
 }
 
 impl<C: CheckpointStrategy> EmbeddingBackend for Autodiff<Flex, C> {
     fn fused_embedding(weight: FloatTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self> {
         let node = weight.node();
-        let (y, lookup) = cpu::forward(weight.into_primitive(), &ids);
+        let weight = weight.into_primitive();
+        let (y, lookup) = profile::operation("embedding", &[], || cpu::forward(weight, &ids));
         match EmbeddingBackward.prepare::<C>([node]).compute_bound().stateful() {
             OpsKind::UnTracked(preparation) => preparation.finish(y),
             OpsKind::Tracked(preparation) => preparation.finish(lookup, y),
@@ -39,6 +41,8 @@ impl Backward<Flex, 1> for EmbeddingBackward {
 
     fn backward(self, ops: Ops<Lookup, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let lookup = ops.state;
-        unary::<Flex, _>(ops.parents, ops.node, gradients, |dy| cpu::backward(&dy, &lookup));
+        unary::<Flex, _>(ops.parents, ops.node, gradients, |dy| {
+            profile::operation("embedding", &[&dy], || cpu::backward(&dy, &lookup))
+        });
     }
 }

@@ -8,6 +8,7 @@ use crate::activation::functions::{Function, with_function};
 use crate::cpu::{
     Real, Rows, block_rows, for_blocks, for_blocks_with, output, tensor, vectorised, with_real, with_rows,
 };
+use crate::profile;
 
 /// Value and gate of one shape, perhaps two views of one tensor.
 #[derive(Clone, Debug)]
@@ -45,7 +46,11 @@ impl Gated {
 }
 
 pub(super) fn forward(gated: &Gated, activation: Activation) -> FlexTensor {
-    with_real!(gated.value.dtype(), R => with_function!(activation, F => forward_as::<R, F>(gated)))
+    profile::operation(
+        "gated_product",
+        &[&gated.value, &gated.gate],
+        || with_real!(gated.value.dtype(), R => with_function!(activation, F => forward_as::<R, F>(gated))),
+    )
 }
 
 fn forward_as<T: Real, F: Function>(gated: &Gated) -> FlexTensor {
@@ -62,7 +67,11 @@ fn forward_as<T: Real, F: Function>(gated: &Gated) -> FlexTensor {
 
 /// Gradients of value and gate.
 pub(super) fn pair_gradients(dy: &FlexTensor, gated: &Gated, activation: Activation) -> [FlexTensor; 2] {
-    with_real!(dy.dtype(), R => with_function!(activation, F => pair_gradients_as::<R, F>(dy, gated)))
+    profile::operation(
+        "gated_product",
+        &[dy, &gated.value, &gated.gate],
+        || with_real!(dy.dtype(), R => with_function!(activation, F => pair_gradients_as::<R, F>(dy, gated))),
+    )
 }
 
 fn pair_gradients_as<T: Real, F: Function>(dy: &FlexTensor, gated: &Gated) -> [FlexTensor; 2] {
@@ -83,7 +92,11 @@ fn pair_gradients_as<T: Real, F: Function>(dy: &FlexTensor, gated: &Gated) -> [F
 
 /// Gradient of the tensor whose halves are value and gate.
 pub(super) fn halves_gradient(dy: &FlexTensor, gated: &Gated, activation: Activation) -> FlexTensor {
-    with_real!(dy.dtype(), R => with_function!(activation, F => halves_gradient_as::<R, F>(dy, gated)))
+    profile::operation(
+        "gated_product",
+        &[dy, &gated.value, &gated.gate],
+        || with_real!(dy.dtype(), R => with_function!(activation, F => halves_gradient_as::<R, F>(dy, gated))),
+    )
 }
 
 fn halves_gradient_as<T: Real, F: Function>(dy: &FlexTensor, gated: &Gated) -> FlexTensor {

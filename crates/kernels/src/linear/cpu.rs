@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use crate::Activation;
 use crate::activation::functions::{apply, apply_slope};
 use crate::cpu::{
-    Matrix, Real, Rows, output, product, slice, sum_blocks, tensor, vectorised, viewable, with_real,
+    ByRows, Matrix, Real, Rows, output, product, slice, sum_blocks, tensor, vectorised, viewable, with_real,
     with_rows,
 };
+use crate::profile;
 
 /// What the backward pass needs.
 #[derive(Clone, Debug)]
@@ -57,7 +58,11 @@ pub(super) fn forward(
     tracked: bool,
 ) -> (FlexTensor, Saved) {
     let (x, weight) = (with_rows(x), viewable(weight));
-    let (y, before) = with_real!(x.dtype(), R => forward_as::<R>(&x, &weight, bias, activation, tracked));
+    let (y, before) = profile::operation(
+        "linear",
+        &[&x, &weight],
+        || with_real!(x.dtype(), R => forward_as::<R>(&x, &weight, bias, activation, tracked)),
+    );
     (y, Saved { x, weight, before, activation })
 }
 
@@ -107,16 +112,22 @@ fn forward_as<T: Real>(
 
 /// Gradients of x, weight and bias, of those that are `needed`.
 pub(super) fn backward(dy: FlexTensor, saved: &Saved, needed: [bool; 3]) -> [Option<FlexTensor>; 3] {
-    with_real!(dy.dtype(), R => backward_as::<R>(dy, saved, needed))
+    profile::operation(
+        "linear",
+        &[&dy, &saved.x, &saved.weight],
+        || with_real!(dy.dtype(), R => backward_as::<R>(&dy, saved, needed)),
+    )
 }
 
-fn backward_as<T: Real>(dy: FlexTensor, saved: &Saved, needed: [bool; 3]) -> [Option<FlexTensor>; 3] {
+fn backward_as<T: Real>(dy: &FlexTensor, saved: &Saved, needed: [bool; 3]) -> [Option<FlexTensor>; 3] {
     let sizes @ Sizes { rows, width, out } = Sizes::new(&saved.x, &saved.weight);
     let dy = dy.to_contiguous();
     let dy = slice::<T>(&dy);
     let (x_rows, weight) = (Rows::<T>::new(&saved.x), Matrix::<T>::of(&saved.weight));
     let before = saved.before.as_ref().map(slice::<T>);
     let [x_needed, weight_needed, bias_needed] = needed;
+
+    let turned = x_needed.then(|| ByRows::new(weight.t()));
 
     let block = sizes.block();
     let count = rows.div_ceil(block);
@@ -142,9 +153,9 @@ fn backward_as<T: Real>(dy: FlexTensor, saved: &Saved, needed: [bool; 3]) -> [Op
         if bias_needed {
             add_rows(partial, dz);
         }
-        if x_needed {
+        if let Some(turned) = &turned {
             let dz = Matrix::new(dz, dz.len() / out.max(1), out);
-            product(dx, dz, weight.t(), T::ONE, false, alone);
+            product(dx, dz, turned.matrix(), T::ONE, false, alone);
         }
     };
     if alone {

@@ -19,6 +19,8 @@ use crate::tiled::{
 pub(crate) struct Saved(Option<[FlexTensor; 2]>);
 
 impl AttentionKernel for LinearOptions {
+    const NAME: &'static str = "linear_attention";
+
     type Saved = Saved;
 
     fn forward(&self, operands: &Operands) -> (FlexTensor, Saved) {

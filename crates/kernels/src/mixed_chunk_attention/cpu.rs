@@ -5,6 +5,7 @@ use burn_flex::FlexTensor;
 use super::{ChunkNormaliser, MixedChunkOptions};
 use crate::cpu::{Real, output, slice, tensor, with_real};
 use crate::mask::Geometry;
+use crate::profile;
 use crate::tiled::{
     Bias, Heads, Pairs, Piece, Scan, ScanGradients, Visible, Weight, Window, pair_gradients, pair_products,
     pieces,
@@ -19,7 +20,11 @@ pub(crate) struct Operands {
 }
 
 pub(crate) fn forward(operands: &Operands, options: &MixedChunkOptions) -> FlexTensor {
-    with_real!(operands.tensors[0].dtype(), R => forward_as::<R>(operands, options))
+    profile::operation(
+        "mixed_chunk_attention",
+        &operands.tensors.each_ref(),
+        || with_real!(operands.tensors[0].dtype(), R => forward_as::<R>(operands, options)),
+    )
 }
 
 /// Gradients of the five tensors and the bias.
@@ -28,7 +33,11 @@ pub(crate) fn backward(
     operands: &Operands,
     options: &MixedChunkOptions,
 ) -> [Option<FlexTensor>; 6] {
-    with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options))
+    profile::operation(
+        "mixed_chunk_attention",
+        &operands.tensors.each_ref(),
+        || with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options)),
+    )
 }
 
 fn forward_as<T: Real>(operands: &Operands, options: &MixedChunkOptions) -> FlexTensor {

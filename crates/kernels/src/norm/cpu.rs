@@ -12,6 +12,7 @@ use crate::cpu::{
     Real, block_rows, expand, for_blocks, for_blocks_with, output, slice, sum, sum_blocks, sum2, tensor,
     vectorised, with_real,
 };
+use crate::profile;
 
 /// Numbers saved for each row.
 const STATISTICS: usize = 3;
@@ -35,7 +36,11 @@ pub(super) fn forward(
     rule: Rule,
     tracked: bool,
 ) -> (FlexTensor, Saved) {
-    with_real!(x.dtype(), R => forward_as::<R>(x, branch, gain, bias, rule, tracked))
+    profile::operation(
+        "norm",
+        &[x, branch.unwrap_or(x)],
+        || with_real!(x.dtype(), R => forward_as::<R>(x, branch, gain, bias, rule, tracked)),
+    )
 }
 
 fn forward_as<T: Real>(
@@ -106,7 +111,11 @@ pub(super) fn backward(
     gain: Option<&FlexTensor>,
     rule: Rule,
 ) -> [FlexTensor; 4] {
-    with_real!(gradient.dtype(), R => backward_as::<R>(gradient, saved, gain, rule))
+    profile::operation(
+        "norm",
+        &[gradient, gradient],
+        || with_real!(gradient.dtype(), R => backward_as::<R>(gradient, saved, gain, rule)),
+    )
 }
 
 fn backward_as<T: Real>(

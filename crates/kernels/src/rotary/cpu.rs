@@ -1,71 +1,127 @@
-//! The rotation over blocks of positions, with the angles' sines and cosines made once.
+//! The rotation over blocks of positions. Every layer turns by the same angles, so their sines and cosines are
+//! kept from one call to the next.
 
+use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::RotaryLayout;
-use crate::cpu::{Real, block_rows, for_blocks, output, slice, tensor, vectorised, with_real};
+use super::{RotaryLayout, RotaryOptions};
+use crate::cpu::{Real, Rows, block_rows, for_blocks, output, tensor, vectorised, with_real, with_rows};
+use crate::profile;
 
-/// The rotation of every position, in double precision.
+/// The rotation of every position.
 #[derive(Clone, Debug)]
 pub(crate) struct Rotation {
     layout: RotaryLayout,
-    /// Number of rotated pairs of channels.
-    pairs: usize,
-    /// `[n, pairs]`.
-    cosines: Arc<[f64]>,
-    sines: Arc<[f64]>,
+    angles: Arc<Angles>,
     /// −1 turns backwards.
     direction: f64,
 }
 
 impl Rotation {
-    pub(super) fn new(
-        layout: RotaryLayout,
-        pairs: usize,
-        base: f64,
-        positions: std::ops::Range<usize>,
-    ) -> Self {
+    pub(crate) fn new(options: RotaryOptions, positions: Range<usize>) -> Self {
+        Rotation { layout: options.layout, angles: Angles::of(options, positions), direction: 1.0 }
+    }
+
+    pub(crate) fn inverse(&self) -> Self {
+        Rotation { direction: -self.direction, ..self.clone() }
+    }
+
+    /// The rotation in the precision of the numbers it turns.
+    pub(crate) fn table<T: Real>(&self) -> Table<T> {
+        let Angles { pairs, cosines, sines, .. } = &*self.angles;
+        Table {
+            layout: self.layout,
+            pairs: *pairs,
+            cosines: cosines.iter().map(|&c| T::of(c)).collect(),
+            sines: sines.iter().map(|&s| T::of(s * self.direction)).collect(),
+        }
+    }
+}
+
+/// Cosines and sines `[n, pairs]` of the angles at a range of positions, in double precision.
+#[derive(Debug)]
+struct Angles {
+    pairs: usize,
+    base: f64,
+    positions: Range<usize>,
+    cosines: Vec<f64>,
+    sines: Vec<f64>,
+}
+
+thread_local! {
+    static LATEST: RefCell<Option<Arc<Angles>>> = const { RefCell::new(None) };
+}
+
+impl Angles {
+    /// The angles that were asked for last, or new ones.
+    fn of(options: RotaryOptions, positions: Range<usize>) -> Arc<Self> {
+        let (pairs, base) = (options.width / 2, options.base);
+        LATEST.with_borrow_mut(|latest| {
+            let fits = |angles: &&mut Arc<Angles>| {
+                (angles.pairs, angles.base, &angles.positions) == (pairs, base, &positions)
+            };
+            match latest.as_mut().filter(fits) {
+                Some(angles) => Arc::clone(angles),
+                None => Arc::clone(latest.insert(Arc::new(Angles::new(pairs, base, positions)))),
+            }
+        })
+    }
+
+    fn new(pairs: usize, base: f64, positions: Range<usize>) -> Self {
         let frequencies: Vec<f64> =
             (0..pairs).map(|i| base.powf(-2.0 * i as f64 / (2 * pairs) as f64)).collect();
         let angles: Vec<(f64, f64)> = positions
+            .clone()
             .into_par_iter()
             .flat_map_iter(|position| frequencies.iter().map(move |f| (position as f64 * f).sin_cos()))
             .collect();
-        let (sines, cosines): (Vec<_>, Vec<_>) = angles.into_iter().unzip();
-        Rotation { layout, pairs, cosines: cosines.into(), sines: sines.into(), direction: 1.0 }
+        let (sines, cosines) = angles.into_iter().unzip();
+        Angles { pairs, base, positions, cosines, sines }
     }
+}
 
-    pub(super) fn inverse(self) -> Self {
-        Rotation { direction: -self.direction, ..self }
+/// A rotation in one precision.
+pub(crate) struct Table<T> {
+    layout: RotaryLayout,
+    pairs: usize,
+    cosines: Vec<T>,
+    sines: Vec<T>,
+}
+
+impl<T: Real> Table<T> {
+    /// Turns all heads of `width` channels at one position, counted from the first of the table.
+    pub(crate) fn turn(&self, index: usize, heads: &mut [T], width: usize) {
+        let angles = index * self.pairs..(index + 1) * self.pairs;
+        let (cosines, sines) = (&self.cosines[angles.clone()], &self.sines[angles]);
+        match self.layout {
+            RotaryLayout::SplitHalf => split_half(heads, width, cosines, sines),
+            RotaryLayout::Interleaved => interleaved(heads, width, cosines, sines),
+        }
     }
 }
 
 pub(super) fn rotate(x: &FlexTensor, rotation: &Rotation) -> FlexTensor {
-    with_real!(x.dtype(), R => rotate_as::<R>(x, rotation))
+    profile::operation("rotary", &[x], || with_real!(x.dtype(), R => rotate_as::<R>(x, rotation)))
 }
 
 fn rotate_as<T: Real>(x: &FlexTensor, rotation: &Rotation) -> FlexTensor {
     let shape = x.layout().shape().clone();
     let (length, heads, width) = (shape[1], shape[2], shape[3]);
-    let x = x.to_contiguous();
-    let values = slice::<T>(&x);
-    let pairs = rotation.pairs;
-    let cosines: Vec<T> = rotation.cosines.iter().map(|&c| T::of(c)).collect();
-    let sines: Vec<T> = rotation.sines.iter().map(|&s| T::of(s * rotation.direction)).collect();
+    let x = with_rows(x.clone());
+    let x = Rows::<T>::new(&x);
+    let table = rotation.table::<T>();
     let row = heads * width;
-    let mut out = output::<T>(values.len());
+    let mut out = output::<T>(shape.num_elements());
     for_blocks(&mut out, block_rows(row) * row, |start, block| {
         for (i, out) in (start / row..).zip(block.chunks_exact_mut(row)) {
-            let angles = i % length * pairs..(i % length + 1) * pairs;
-            let (cosines, sines) = (&cosines[angles.clone()], &sines[angles]);
-            let x = &values[i * row..(i + 1) * row];
-            match rotation.layout {
-                RotaryLayout::SplitHalf => split_half(out, x, width, cosines, sines),
-                RotaryLayout::Interleaved => interleaved(out, x, width, cosines, sines),
+            for (head, out) in out.chunks_exact_mut(width).enumerate() {
+                out.copy_from_slice(x.row(i * heads + head));
             }
+            table.turn(i % length, out, width);
         }
     });
     tensor(out, shape)
@@ -73,36 +129,48 @@ fn rotate_as<T: Real>(x: &FlexTensor, rotation: &Rotation) -> FlexTensor {
 
 vectorised! {
     /// All heads of one position, channel i paired with channel i + pairs.
-    fn split_half<T: Real>(out: &mut [T], x: &[T], width: usize, cosines: &[T], sines: &[T]) {
+    fn split_half<T: Real>(heads: &mut [T], width: usize, cosines: &[T], sines: &[T]) {
         let pairs = cosines.len();
-        for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-            let (x, rest) = x.split_at(2 * pairs);
-            let (out, out_rest) = out.split_at_mut(2 * pairs);
-            let (a, b) = x.split_at(pairs);
-            let (out_a, out_b) = out.split_at_mut(pairs);
-            let (outs, angles) = (out_a.iter_mut().zip(out_b), cosines.iter().zip(sines));
-            for (((out_a, out_b), (&a, &b)), (&cosine, &sine)) in outs.zip(a.iter().zip(b)).zip(angles) {
-                *out_a = a * cosine - b * sine;
-                *out_b = a * sine + b * cosine;
+        for head in heads.chunks_exact_mut(width) {
+            let (a, b) = head[..2 * pairs].split_at_mut(pairs);
+            for ((a, b), (&cosine, &sine)) in a.iter_mut().zip(b).zip(cosines.iter().zip(sines)) {
+                (*a, *b) = (*a * cosine - *b * sine, *a * sine + *b * cosine);
             }
-            out_rest.copy_from_slice(rest);
         }
     }
 }
 
 vectorised! {
     /// All heads of one position, channel 2i paired with channel 2i + 1.
-    fn interleaved<T: Real>(out: &mut [T], x: &[T], width: usize, cosines: &[T], sines: &[T]) {
+    fn interleaved<T: Real>(heads: &mut [T], width: usize, cosines: &[T], sines: &[T]) {
         let pairs = cosines.len();
-        for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-            let (x, rest) = x.split_at(2 * pairs);
-            let (out, out_rest) = out.split_at_mut(2 * pairs);
-            let angles = cosines.iter().zip(sines);
-            for ((out, x), (&cosine, &sine)) in out.chunks_exact_mut(2).zip(x.chunks_exact(2)).zip(angles) {
-                out[0] = x[0] * cosine - x[1] * sine;
-                out[1] = x[0] * sine + x[1] * cosine;
+        for head in heads.chunks_exact_mut(width) {
+            for (pair, (&cosine, &sine)) in head[..2 * pairs].chunks_exact_mut(2).zip(cosines.iter().zip(sines)) {
+                (pair[0], pair[1]) = (pair[0] * cosine - pair[1] * sine, pair[0] * sine + pair[1] * cosine);
             }
-            out_rest.copy_from_slice(rest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_are_kept_for_the_same_question_only() {
+        let options = RotaryOptions { layout: RotaryLayout::SplitHalf, width: 8, base: 100.0 };
+        let first = Angles::of(options, 2..5);
+        assert!(Arc::ptr_eq(&first, &Angles::of(options, 2..5)));
+        for (options, positions) in [
+            (options, 2..6),
+            (options, 3..5),
+            (RotaryOptions { width: 6, ..options }, 2..5),
+            (RotaryOptions { base: 10.0, ..options }, 2..5),
+        ] {
+            let kept = Angles::of(options, positions.clone());
+            let new = Angles::new(options.width / 2, options.base, positions);
+            assert_eq!((&kept.cosines, &kept.sines), (&new.cosines, &new.sines));
+            assert_ne!(kept.cosines, first.cosines);
         }
     }
 }

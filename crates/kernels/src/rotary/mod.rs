@@ -1,8 +1,8 @@
 //! Rotary position embedding.
 
 mod backend;
-mod cpu;
-mod portable;
+pub(crate) mod cpu;
+pub(crate) mod portable;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +22,30 @@ pub enum RotaryLayout {
     Interleaved,
 }
 
-/// Rotates the first `rotated_width` channels w of each head; the others stay.
+/// A rotation of the first channels of a head; the others stay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RotaryOptions {
+    /// Which channels form a pair.
+    pub layout: RotaryLayout,
+    /// Number w of rotated channels, even and at most the head width.
+    pub width: usize,
+    /// Base of the frequencies.
+    pub base: f64,
+}
+
+impl RotaryOptions {
+    /// # Panics
+    /// If the rotated width is odd or larger than `head_width`.
+    pub(crate) fn check(&self, head_width: usize) {
+        let width = self.width;
+        assert!(
+            width.is_multiple_of(2) && width <= head_width,
+            "rotated width {width} must be even and at most the head width {head_width}"
+        );
+    }
+}
+
+/// Rotates the first w channels of each head; the others stay.
 ///
 /// Pair i at position p turns by the angle `p · base^(−2i/w)`:
 /// `(a, b) ← (a·cos − b·sin, a·sin + b·cos)`. Source: Su et al., "RoFormer", 2021, equation 34.
@@ -30,23 +53,13 @@ pub enum RotaryLayout {
 /// Shapes: `x` `[batch, n, heads, width]`; row t stands at position `start + t`.
 ///
 /// # Panics
-/// If `rotated_width` is odd or larger than the head width.
-pub fn rotary(
-    x: Tensor<4>,
-    layout: RotaryLayout,
-    rotated_width: usize,
-    base: f64,
-    start: usize,
-) -> Tensor<4> {
-    let width = x.dims()[3];
-    assert!(
-        rotated_width.is_multiple_of(2) && rotated_width <= width,
-        "rotated width {rotated_width} must be even and at most the head width {width}"
-    );
-    if rotated_width == 0 || !serves(&x) {
-        return portable::rotary(x, layout, rotated_width, base, start);
+/// If w is odd or larger than the head width.
+pub fn rotary(x: Tensor<4>, options: RotaryOptions, start: usize) -> Tensor<4> {
+    options.check(x.dims()[3]);
+    if options.width == 0 || !serves(&x) {
+        return portable::rotary(x, options, start);
     }
     let positions = start..start + x.dims()[1];
-    let rotation = cpu::Rotation::new(layout, rotated_width / 2, base, positions);
+    let rotation = cpu::Rotation::new(options, positions);
     Tensor::from_dispatch(Dispatch::fused_rotary(x.into_dispatch(), rotation))
 }

@@ -2,15 +2,10 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::RotaryLayout;
+use super::{RotaryLayout, RotaryOptions};
 
-pub(crate) fn rotary(
-    x: Tensor<4>,
-    layout: RotaryLayout,
-    rotated_width: usize,
-    base: f64,
-    start: usize,
-) -> Tensor<4> {
+pub(crate) fn rotary(x: Tensor<4>, options: RotaryOptions, start: usize) -> Tensor<4> {
+    let RotaryOptions { layout, width: rotated_width, base } = options;
     let [batch, length, heads, width] = x.dims();
     let half = rotated_width / 2;
     if half == 0 {
@@ -24,9 +19,9 @@ pub(crate) fn rotary(
         sin.push(angle.sin());
         cos.push(angle.cos());
     }
-    let options = (x.device(), x.dtype());
+    let place = (x.device(), x.dtype());
     let table = |values: Vec<f64>| -> Tensor<4> {
-        Tensor::from_data(TensorData::new(values, [1, length, 1, half]), (&options.0, options.1))
+        Tensor::from_data(TensorData::new(values, [1, length, 1, half]), (&place.0, place.1))
     };
     let (sin, cos) = (table(sin), table(cos));
     let turned = x.clone().narrow(3, 0, rotated_width);

@@ -1,4 +1,4 @@
-use super::{RotaryLayout, portable, rotary};
+use super::{RotaryLayout, RotaryOptions, portable, rotary};
 use crate::harness::{SIZES, differentiate, fast_equals_portable, numbers};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -17,17 +17,19 @@ fn equals_the_portable_definition() {
 }
 
 fn check_against_portable(layout: RotaryLayout, shape: [usize; 4], rotated: usize) {
+    let options = RotaryOptions { layout, width: rotated, base: 10_000.0 };
     fast_equals_portable(
         &format!("{layout:?} {shape:?}, {rotated} rotated"),
-        |t| rotary(t.input("x", shape), layout, rotated, 10_000.0, 5),
-        |t| portable::rotary(t.input("x", shape), layout, rotated, 10_000.0, 5),
+        |t| rotary(t.input("x", shape), options, 5),
+        |t| portable::rotary(t.input("x", shape), options, 5),
     );
 }
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
     for layout in LAYOUTS {
-        differentiate(&format!("{layout:?}"), |t| rotary(t.input("x", [1, 3, 2, 8]), layout, 6, 100.0, 2));
+        let options = RotaryOptions { layout, width: 6, base: 100.0 };
+        differentiate(&format!("{layout:?}"), |t| rotary(t.input("x", [1, 3, 2, 8]), options, 2));
     }
 }
 
@@ -40,8 +42,8 @@ fn angles_by_hand() {
     // Base 100 and width 4: the second pair turns at a tenth of the first.
     let (s, c) = 3f64.sin_cos();
     let (s2, c2) = 0.3f64.sin_cos();
-    let split = numbers(rotary(x.clone(), RotaryLayout::SplitHalf, 4, 100.0, 2));
-    let interleaved = numbers(rotary(x, RotaryLayout::Interleaved, 4, 100.0, 2));
+    let [split, interleaved] =
+        LAYOUTS.map(|layout| numbers(rotary(x.clone(), RotaryOptions { layout, width: 4, base: 100.0 }, 2)));
     let expected = [c - 3.0 * s, 2.0 * c2 - 4.0 * s2, s + 3.0 * c, 2.0 * s2 + 4.0 * c2];
     assert!(split[4..].iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-14), "{split:?}");
     let expected = [c - 2.0 * s, s + 2.0 * c, 3.0 * c2 - 4.0 * s2, 3.0 * s2 + 4.0 * c2];

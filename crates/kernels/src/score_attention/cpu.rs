@@ -5,6 +5,7 @@ use burn_flex::FlexTensor;
 use super::{ScoreOptions, ScoreWeight};
 use crate::cpu::{Real, output, slice, tensor, with_real};
 use crate::mask::Geometry;
+use crate::profile;
 use crate::tiled::{Bias, Heads, Pairs, Visible, Weight, Window, pair_gradients, pair_products};
 
 /// Queries, keys and values, and the bias.
@@ -16,7 +17,11 @@ pub(crate) struct Operands {
 }
 
 pub(crate) fn forward(operands: &Operands, options: &ScoreOptions) -> FlexTensor {
-    with_real!(operands.tensors[0].dtype(), R => forward_as::<R>(operands, options))
+    profile::operation(
+        "score_attention",
+        &operands.tensors.each_ref(),
+        || with_real!(operands.tensors[0].dtype(), R => forward_as::<R>(operands, options)),
+    )
 }
 
 /// Gradients of queries, keys, values and the bias.
@@ -25,7 +30,11 @@ pub(crate) fn backward(
     operands: &Operands,
     options: &ScoreOptions,
 ) -> [Option<FlexTensor>; 4] {
-    with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options))
+    profile::operation(
+        "score_attention",
+        &operands.tensors.each_ref(),
+        || with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options)),
+    )
 }
 
 fn forward_as<T: Real>(operands: &Operands, options: &ScoreOptions) -> FlexTensor {

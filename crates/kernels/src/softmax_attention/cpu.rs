@@ -16,6 +16,8 @@ pub(crate) struct Saved {
 }
 
 impl AttentionKernel for SoftmaxOptions {
+    const NAME: &'static str = "softmax_attention";
+
     type Saved = Saved;
 
     fn forward(&self, operands: &Operands) -> (FlexTensor, Saved) {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::forward::{Pairs, ROWS, overwrite};
 use super::heads::{Heads, HeadsMut};
 use super::matrix::{Into, MatrixMut, product};
+use super::turned::Turned;
 use super::vector::{add_into, dot, multiply};
 use super::visible::{Window, intersection};
 use super::weight::{SoftmaxRow, Weight};
@@ -37,6 +38,7 @@ pub(crate) fn pair_gradients<T: Real>(
 ) -> PairGradients<T> {
     let ([batch, _, _, _], groups) = (pairs.q.shape, pairs.k.shape[2]);
     let softmax = softmax.map(|(out, log_sums)| SoftmaxRows { log_sums, means: row_means(upstream, out) });
+    let (turned_keys, turned_values) = (pairs.turned_keys(), Turned::new(pairs.v, pairs.q.shape[1]));
     let stripes = Stripes::new(pairs);
     let copies = if stripes.share_queries() { stripes.count } else { 1 };
     let [bq, n, heads, d] = pairs.q.shape;
@@ -57,6 +59,8 @@ pub(crate) fn pair_gradients<T: Real>(
             let copy = if copies > 1 { stripe * batch + b } else { b };
             let mut task = Task {
                 pairs,
+                turned_keys: &turned_keys,
+                turned_values: &turned_values,
                 upstream,
                 softmax: softmax.as_ref(),
                 targets: &targets,
@@ -136,6 +140,8 @@ struct Targets<'a, T> {
 /// The keys of one stripe in one group.
 struct Task<'a, T> {
     pairs: &'a Pairs<'a, T>,
+    turned_keys: &'a Turned<'a, T>,
+    turned_values: &'a Turned<'a, T>,
     upstream: Heads<'a, T>,
     softmax: Option<&'a SoftmaxRows<'a, T>>,
     targets: &'a Targets<'a, T>,
@@ -177,8 +183,8 @@ impl<T: Real> Task<'_, T> {
         let size = rows.len() * width;
         let (scores, gradients) = (&mut scores[..size], &mut gradients[..size]);
         let upstream = self.upstream.rows(b, head, rows.clone());
-        let v = pairs.v.rows(b, group, keys.clone()).t();
-        pairs.scores(b, head, rows.clone(), keys.clone(), scores);
+        let v = self.turned_values.columns(b, group, keys.clone());
+        pairs.scores(self.turned_keys, b, head, rows.clone(), keys.clone(), scores);
         product(&mut MatrixMut::new(gradients, rows.len(), width, width), Into::Replace, T::ONE, upstream, v);
         self.weigh(head, rows.clone(), keys.clone(), scores, gradients);
 
@@ -259,15 +265,21 @@ impl<T: Real> Task<'_, T> {
     }
 }
 
-/// Adds the copies of a gradient, laid one after the other, in order.
-pub(super) fn sum_copies<T: Real>(mut copies: Vec<T>, count: usize) -> Vec<T> {
+/// The sum of copies of a gradient, laid one after the other.
+fn sum_copies<T: Real>(mut copies: Vec<T>, count: usize) -> Vec<T> {
     let size = copies.len() / count;
     let (sum, others) = copies.split_at_mut(size);
-    sum.par_chunks_mut(BLOCK).enumerate().for_each(|(block, sum)| {
-        for other in others.chunks_exact(size.max(1)) {
-            add_into(sum, &other[block * BLOCK..block * BLOCK + sum.len()]);
-        }
-    });
+    add_copies(sum, others);
     copies.truncate(size);
     copies
+}
+
+/// Adds copies of a gradient, laid one after the other, in order.
+pub(super) fn add_copies<T: Real>(sum: &mut [T], copies: &[T]) {
+    let size = sum.len();
+    sum.par_chunks_mut(BLOCK).enumerate().for_each(|(block, sum)| {
+        for copy in copies.chunks_exact(size.max(1)) {
+            add_into(sum, &copy[block * BLOCK..block * BLOCK + sum.len()]);
+        }
+    });
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::dropout::RowDropout;
 use super::heads::{Heads, HeadsMut};
 use super::matrix::{Into, MatrixMut, product};
+use super::turned::Turned;
 use super::vector::{add_into, exponentials, largest, multiply, scale};
 use super::visible::{Visible, intersection};
 use super::weight::Weight;
@@ -53,9 +54,15 @@ impl<T: Real> Pairs<'_, T> {
         head / (self.q.shape[2] / self.k.shape[2])
     }
 
+    /// The keys as products of scores read them.
+    pub(super) fn turned_keys(&self) -> Turned<'_, T> {
+        Turned::new(self.k, self.q.shape[1])
+    }
+
     /// Scores of a tile without the bias, into rows of `keys.len()`.
     pub(super) fn scores(
         &self,
+        turned_keys: &Turned<'_, T>,
         b: usize,
         head: usize,
         rows: Range<usize>,
@@ -64,7 +71,7 @@ impl<T: Real> Pairs<'_, T> {
     ) {
         let width = keys.len();
         let mut scores = MatrixMut::new(into, rows.len(), width, width);
-        let k = self.k.rows(b, self.group(head), keys).t();
+        let k = turned_keys.columns(b, self.group(head), keys);
         product(&mut scores, Into::Replace, self.scale, self.q.rows(b, head, rows), k);
     }
 
@@ -80,6 +87,7 @@ pub(crate) fn pair_products<T: Real>(pairs: &Pairs<'_, T>, out: &mut [T], log_su
     let out = HeadsMut::new(out, [batch, n, heads, pairs.v.shape[3]]);
     let softmax = pairs.weight == Weight::Softmax;
     let log_sums = softmax.then(|| HeadsMut::new(log_sums, [batch, n, heads, 1]));
+    let turned_keys = pairs.turned_keys();
     let tiles = n.div_ceil(ROWS);
     (0..batch * heads * tiles).into_par_iter().with_max_len(1).for_each_init(
         || vec![T::ZERO; ROWS * KEYS],
@@ -91,13 +99,14 @@ pub(crate) fn pair_products<T: Real>(pairs: &Pairs<'_, T>, out: &mut [T], log_su
                 let log_sums = log_sums.map(|sums| sums.rows(b, head, rows.clone()));
                 (out.rows(b, head, rows.clone()), log_sums)
             };
-            RowTile { pairs, b, head, rows, out }.run(scores, log_sums);
+            RowTile { pairs, turned_keys: &turned_keys, b, head, rows, out }.run(scores, log_sums);
         },
     );
 }
 
 struct RowTile<'a, T> {
     pairs: &'a Pairs<'a, T>,
+    turned_keys: &'a Turned<'a, T>,
     b: usize,
     head: usize,
     rows: Range<usize>,
@@ -114,7 +123,7 @@ impl<T: Real> RowTile<'_, T> {
         let mut mode = Into::Replace;
         for start in hull.clone().step_by(KEYS) {
             let keys = start..(start + KEYS).min(hull.end);
-            pairs.scores(self.b, self.head, self.rows.clone(), keys.clone(), scores);
+            pairs.scores(self.turned_keys, self.b, self.head, self.rows.clone(), keys.clone(), scores);
             for (local, row) in scores.chunks_exact_mut(keys.len()).take(self.rows.len()).enumerate() {
                 self.weigh(local, keys.clone(), row, softmax.as_mut(), dropout.as_mut());
             }

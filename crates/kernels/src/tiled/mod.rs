@@ -17,6 +17,7 @@ mod forward;
 mod heads;
 mod matrix;
 mod scan;
+mod turned;
 mod vector;
 mod visible;
 mod weight;

@@ -8,12 +8,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::backward::sum_copies;
+use super::backward::add_copies;
 use super::heads::{Heads, HeadsMut};
 use super::matrix::{Into, MatrixMut, product};
-use super::vector::add_into;
 use super::visible::Visible;
-use crate::cpu::{Matrix, Real};
+use crate::cpu::{Matrix, Real, output, transpose};
 
 /// Tasks to aim at when batch and heads alone give fewer.
 const TASKS: usize = 8;
@@ -106,10 +105,12 @@ impl<T: Real> Scan<'_, T> {
             let upstream = |piece: &Piece| {
                 upstream.block(task.b, task.head, piece.positions.clone(), task.columns.clone())
             };
+            let mut turned = output(d * task.columns.len());
             self.forward(&task, &mut state, |piece, state| {
                 // SAFETY: each task has its own (copy, head).
                 let mut dq = unsafe { dq.rows(copy, task.head, piece.positions.clone()) };
-                product(&mut dq, Into::Add, (self.factor)(piece), upstream(piece), state.matrix().t());
+                let state = state.turned(&mut turned);
+                product(&mut dq, Into::Add, (self.factor)(piece), upstream(piece), state);
             });
             self.backward(&task, &mut state, upstream, |piece, state, scratch| {
                 // SAFETY: each task has its own (copy, head) of the keys and (b, head, columns) of the values.
@@ -119,14 +120,13 @@ impl<T: Real> Scan<'_, T> {
                         dv.block(task.b, task.head, piece.positions.clone(), task.columns.clone()),
                     )
                 };
-                product(&mut dk, Into::Add, T::ONE, self.values(&task, piece), state.matrix().t());
+                product(&mut dk, Into::Add, T::ONE, self.values(&task, piece), state.turned(&mut turned));
                 self.clear_padding(task.b, piece, &mut dk);
                 product(&mut dv, Into::Add, T::ONE, self.keys(&task, piece, scratch), state.matrix());
             });
         });
-        for (sum, copies) in [(into.q, q), (into.k, k)] {
-            add_into(sum, &sum_copies(copies, blocks));
-        }
+        add_copies(into.q, &q);
+        add_copies(into.k, &k);
     }
 
     /// Calls `visit` for every piece with the state it reads.
@@ -254,6 +254,12 @@ impl<T: Real> State<T> {
 
     fn matrix(&self) -> Matrix<'_, T> {
         Matrix::new(&self.memory, self.rows, self.columns)
+    }
+
+    /// The transpose, row after row in `memory`.
+    fn turned<'m>(&self, memory: &'m mut [T]) -> Matrix<'m, T> {
+        transpose(self.matrix(), memory, self.rows);
+        Matrix::new(memory, self.columns, self.rows)
     }
 
     fn add(&mut self, factor: T, left: Matrix<'_, T>, right: Matrix<'_, T>) {

@@ -10,7 +10,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, gated_product};
+use mixlab_kernels::{Activation, affine_rotary, gated_product};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -149,16 +149,9 @@ impl GatedUnit {
 
     /// `Z ⊙ γ + β` of one head, rotated.
     fn head(&self, shared: Tensor<3>, head: usize, start: usize) -> Tensor<3> {
-        let [b, n, s] = shared.dims();
-        let row = |parameter: &Param<Tensor<2>>| parameter.val().slice([head..head + 1, 0..s]).unsqueeze();
-        let mut x = shared * row(&self.gamma);
-        if let Some(beta) = &self.beta {
-            x = x + row(beta);
-        }
-        match &self.rotary {
-            Some(rotary) => rotary.rotate(x.reshape([b, n, 1, s]), start).reshape([b, n, s]),
-            None => x,
-        }
+        let beta = self.beta.as_ref().map(Param::val);
+        let rotary = self.rotary.map(|rotary| rotary.options());
+        affine_rotary(shared, self.gamma.val(), beta, head, rotary, start)
     }
 
     /// Zeros where the unit's parameters are and in their precision.

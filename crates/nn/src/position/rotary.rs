@@ -6,7 +6,7 @@
 //! fixes which one it is.
 
 use burn::tensor::Tensor;
-use mixlab_kernels::{RotaryLayout, rotary};
+use mixlab_kernels::{RotaryLayout, RotaryOptions, rotary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -77,22 +77,26 @@ impl RotaryConfig {
             RotaryLayoutConfig::SplitHalf => RotaryLayout::SplitHalf,
             RotaryLayoutConfig::Interleaved => RotaryLayout::Interleaved,
         };
-        Some(Rotary { layout, width: self.width.unwrap_or(head_width), base: self.base })
+        let width = self.width.unwrap_or(head_width);
+        Some(Rotary { options: RotaryOptions { layout, width, base: self.base } })
     }
 }
 
 /// A rotation with every size known.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotary {
-    layout: RotaryLayout,
-    width: usize,
-    base: f64,
+    options: RotaryOptions,
 }
 
 impl Rotary {
     /// Turns `x` `[batch, n, heads, head width]`, whose first row stands at position `start`.
     pub fn rotate(&self, x: Tensor<4>, start: usize) -> Tensor<4> {
-        rotary(x, self.layout, self.width, self.base, start)
+        rotary(x, self.options, start)
+    }
+
+    /// Layout, width and base, for operations that rotate on their way.
+    pub fn options(&self) -> RotaryOptions {
+        self.options
     }
 }
 
@@ -118,8 +122,7 @@ mod tests {
                 [c1 - 2.0 * s1, s1 + 2.0 * c1, 3.0 * c2 - 4.0 * s2, 3.0 * s2 + 4.0 * c2],
             ),
         ] {
-            let rotary =
-                RotaryConfig { layout, ..RotaryConfig::default() }.init(5).map(|r| Rotary { width: 4, ..r });
+            let rotary = RotaryConfig { layout, width: Some(4), ..RotaryConfig::default() }.init(5);
             let x = TensorData::new(vec![1.0, 2.0, 3.0, 4.0, 5.0], [1, 1, 1, 5]);
             let x = Tensor::from_data(x, (&Device::flex(), DType::F64));
             let turned = rotary.expect("a layout was given").rotate(x, 3);

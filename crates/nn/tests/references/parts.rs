@@ -2,7 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 use mixlab_core::Precision;
-use mixlab_kernels::{Activation, NormKind, RotaryLayout, activation, cross_entropy, norm, rotary};
+use mixlab_kernels::{
+    Activation, NormKind, RotaryLayout, RotaryOptions, activation, cross_entropy, norm, rotary,
+};
 
 use crate::fixture::{Fixture, PRECISIONS, vector};
 
@@ -73,16 +75,18 @@ fn rotations() {
     for (name, layout) in
         [("interleaved", RotaryLayout::Interleaved), ("split_half", RotaryLayout::SplitHalf)]
     {
+        let options = RotaryOptions { layout, width: 6, base: 10_000.0 };
         for start in [0, 1000] {
             let x: Tensor<4> = fixture.tensor("input", Precision::F64, &device());
-            let turned = vector(rotary(x.clone(), layout, 6, 10_000.0, start));
+            let turned = vector(rotary(x.clone(), options, start));
             fixture.check(&format!("{name}_from_{start}"), &turned, Precision::F64);
-            let turned = vector(rotary(x.cast(Precision::F32.dtype()), layout, 6, 10_000.0, start));
+            let turned = vector(rotary(x.cast(Precision::F32.dtype()), options, start));
             fixture.check(&format!("{name}_from_{start}"), &turned, Precision::F32);
         }
     }
     let ones = Tensor::<4>::ones([1, 5, 1, 8], (&device(), Precision::F32.dtype()));
-    let turned = vector(rotary(ones, RotaryLayout::Interleaved, 8, 10_000.0, 0));
+    let options = RotaryOptions { layout: RotaryLayout::Interleaved, width: 8, base: 10_000.0 };
+    let turned = vector(rotary(ones, options, 0));
     fixture.check("interleaved_ones_f32", &turned, Precision::F32);
 }
 

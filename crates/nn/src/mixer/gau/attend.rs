@@ -29,28 +29,34 @@ impl Attention<'_> {
     ) -> Tensor<3> {
         let span = Span { queries: query.dims()[1], keys: key.dims()[1], causal: self.causal };
         let rows = self.rows(mask, query.dims()[0], span);
-        let query = rows.score.apply(query);
+        let (query, scale) = rows.score.apply_or_defer(query);
+        let options = |weight, dropout| ScoreOptions {
+            weight,
+            scale,
+            causal: self.causal,
+            mask: mask.clone(),
+            dropout,
+        };
         let attended = match self.normaliser.weighing() {
-            Weighing::Softmax => softmax(query, key, value, self.causal, mask, dropout),
+            Weighing::Softmax => {
+                let options = SoftmaxOptions { scale, causal: self.causal, mask: mask.clone(), dropout };
+                softmax(query, key, value, options)
+            }
             Weighing::Score(weight) => {
-                score_attention(query, key, value, self.bias(span), self.options(weight, mask, dropout))
+                score_attention(query, key, value, self.bias(span), options(weight, dropout))
             }
             Weighing::SumOfSquares => {
                 let (bias, weight) = (self.bias(span), ScoreWeight::SquaredRelu);
                 let ones = value.clone().narrow(2, 0, 1).ones_like();
                 // The sum is over the weights before their dropout, as in a softmax.
-                let sum = self.options(weight, mask, None);
-                let sum = score_attention(query.clone(), key.clone(), ones, bias.clone(), sum);
+                let sum =
+                    score_attention(query.clone(), key.clone(), ones, bias.clone(), options(weight, None));
                 let empty = sum.clone().equal_elem(0.0);
-                let attended = score_attention(query, key, value, bias, self.options(weight, mask, dropout));
+                let attended = score_attention(query, key, value, bias, options(weight, dropout));
                 attended / sum.mask_fill(empty, 1.0)
             }
         };
         rows.weight.apply(attended)
-    }
-
-    fn options(&self, weight: ScoreWeight, mask: &Mask, dropout: Option<Dropout>) -> ScoreOptions {
-        ScoreOptions { weight, scale: 1.0, causal: self.causal, mask: mask.clone(), dropout }
     }
 
     fn bias(&self, span: Span) -> Option<Tensor<1>> {
@@ -96,6 +102,14 @@ impl Factor {
         }
     }
 
+    /// The rows of `x` multiplied by their factors, and a factor for all that is left to the scores.
+    fn apply_or_defer(self, x: Tensor<3>) -> (Tensor<3>, f64) {
+        match self {
+            Factor::Same(factor) => (x, factor),
+            each @ Factor::Each { .. } => (each.apply(x), 1.0),
+        }
+    }
+
     /// Multiplies every row of `x` `[b, n, ..]` by its factor.
     fn apply(self, x: Tensor<3>) -> Tensor<3> {
         match self {
@@ -111,15 +125,7 @@ impl Factor {
     }
 }
 
-fn softmax(
-    query: Tensor<3>,
-    key: Tensor<3>,
-    value: Tensor<3>,
-    causal: bool,
-    mask: &Mask,
-    dropout: Option<Dropout>,
-) -> Tensor<3> {
+fn softmax(query: Tensor<3>, key: Tensor<3>, value: Tensor<3>, options: SoftmaxOptions) -> Tensor<3> {
     let one_head = |x: Tensor<3>| x.unsqueeze_dim::<4>(2);
-    let options = SoftmaxOptions { scale: 1.0, causal, mask: mask.clone(), dropout };
     softmax_attention(one_head(query), one_head(key), one_head(value), options).squeeze_dim(2)
 }

@@ -5,7 +5,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{RotaryLayout, rotary};
+use mixlab_kernels::{RotaryLayout, RotaryOptions, rotary};
 
 use super::Span;
 use crate::{Builder, Initialiser};
@@ -32,7 +32,8 @@ impl RotaryBias {
     pub fn values(&self, span: Span) -> Tensor<1> {
         let (query, key) = (self.query.val(), self.key.val());
         let (width, count) = (query.dims()[0], span.len());
-        let turn = |x, start| rotary(x, RotaryLayout::SplitHalf, width, self.base, start);
+        let options = RotaryOptions { layout: RotaryLayout::SplitHalf, width, base: self.base };
+        let turn = |x, start| rotary(x, options, start);
         // A query that stands at the last key sees the keys at offsets −(m−1), −(m−2), …
         let query: Tensor<4> = turn(query.reshape([1, 1, 1, width]), span.keys - 1);
         let key = key.reshape([1, 1, 1, width]).expand([1, count, 1, width]);

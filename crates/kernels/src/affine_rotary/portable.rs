@@ -1,0 +1,26 @@
+//! The affine map and the rotation in plain tensor operations.
+
+use burn::tensor::Tensor;
+
+use crate::rotary::{RotaryOptions, portable};
+
+pub(crate) fn affine_rotary(
+    x: Tensor<3>,
+    gamma: Tensor<2>,
+    beta: Option<Tensor<2>>,
+    head: usize,
+    rotary: Option<RotaryOptions>,
+    start: usize,
+) -> Tensor<3> {
+    let [batch, length, width] = x.dims();
+    let row = |parameter: Tensor<2>| parameter.narrow(0, head, 1).unsqueeze();
+    let mut y = x * row(gamma);
+    if let Some(beta) = beta {
+        y = y + row(beta);
+    }
+    match rotary {
+        Some(options) => portable::rotary(y.reshape([batch, length, 1, width]), options, start)
+            .reshape([batch, length, width]),
+        None => y,
+    }
+}
