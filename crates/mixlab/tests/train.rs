@@ -249,7 +249,29 @@ fn an_update_is_timed_beside_its_arithmetic() {
     let rate = number("gigaoperations") / number("median_ms") * 1e3;
     assert!((number("gflops") / rate - 1.0).abs() < 1e-9 && number("ceiling_gflops") > 1.0, "{json}");
     assert!((number("tokens_per_second") / (64e3 / number("median_ms")) - 1.0).abs() < 1e-9, "{json}");
+    assert!(report["profile"].is_null(), "{json}");
     assert_eq!(desk.run(&["measure", "step", "run.toml", "--rounds", "0"]).code, Some(2));
+}
+
+#[test]
+fn an_update_is_split_by_operation() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let arguments = ["measure", "step", "run.toml", "--rounds", "2", "--profile"];
+    let text = desk.good(&arguments).stdout;
+    for words in ["forward", "backward", "cross_entropy", "optimizer", "GB/s", "other"] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    let json = desk.good(&[&arguments[..], &["--json"]].concat()).stdout;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let passes = report["profile"].as_array().unwrap();
+    let names: Vec<_> = passes.iter().map(|pass| pass["pass"].as_str().unwrap()).collect();
+    assert_eq!(names, ["forward", "backward", "update", "batch"]);
+    for pass in &passes[..3] {
+        let time = |value: &serde_json::Value| value["milliseconds"].as_f64().unwrap();
+        let parts: f64 = pass["operations"].as_array().unwrap().iter().map(time).sum();
+        assert!((parts / time(pass) - 1.0).abs() < 1e-9, "{json}");
+    }
 }
 
 #[test]

@@ -40,7 +40,8 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
+    /// `[batch, n, width]`, to the same.
+    pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
         self.run(x, context, |normed| self.mixer.forward(normed, context))
     }
 
@@ -85,6 +86,11 @@ impl Backbone {
         self.finish(x)
     }
 
+    /// The blocks, whose parameters live under `blocks.` and their index.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
     /// An empty state for every block.
     ///
     /// # Errors
@@ -99,7 +105,8 @@ impl Backbone {
         self.finish(x)
     }
 
-    fn finish(&self, x: Tensor<3>) -> Tensor<3> {
+    /// The norm that ends the stack, if the residual scheme has one.
+    pub fn finish(&self, x: Tensor<3>) -> Tensor<3> {
         match &self.final_norm {
             Some(norm) => norm.forward(x),
             None => x,

@@ -17,6 +17,7 @@ mod linear;
 mod model;
 mod parameters;
 mod promises;
+mod recompute;
 
 pub mod channel;
 pub mod embed;
@@ -40,3 +41,4 @@ pub use parameters::{
     NamedParameter, named_parameters, parameter_gradients, parameter_values, with_parameters,
 };
 pub use promises::Promises;
+pub use recompute::{Recompute, RecomputeConfig, backward_from};

@@ -57,6 +57,16 @@ impl LanguageModel {
         })
     }
 
+    /// What turns tokens into vectors; its parameters live under `embedding`.
+    pub fn embedding(&self) -> &Embedding {
+        &self.embedding
+    }
+
+    /// The blocks; their parameters live under `backbone`.
+    pub fn backbone(&self) -> &Backbone {
+        &self.backbone
+    }
+
     /// Final hidden vectors `[batch, n, width]` of token ids `[batch, n]`.
     pub fn hidden(&self, tokens: Tensor<2, Int>, context: &Context) -> Tensor<3> {
         let x = self.embedding.forward(tokens, context);

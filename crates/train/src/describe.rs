@@ -22,7 +22,7 @@ pub struct Memory {
     /// Averaged parameters.
     pub average: u64,
     /// What the forward pass keeps for the backward pass of one batch: for every weight matrix its
-    /// input and its output at every position.
+    /// input and its output at every position; with recomputation those of one segment, and every segment's input.
     pub activations: u64,
 }
 
@@ -106,7 +106,15 @@ fn memory(config: &Config, parameters: &[NamedParameter]) -> Memory {
     let matrices = parameters
         .iter()
         .filter(|parameter| parameter.shape.len() == 2 && parameter.path.contains("blocks."));
-    let per_position: u64 = matrices.map(|matrix| matrix.shape.iter().sum::<usize>() as u64).sum();
+    let all: u64 = matrices.map(|matrix| matrix.shape.iter().sum::<usize>() as u64).sum();
+    let blocks = config.model.blocks().max(1) as u64;
+    let per_position = match config.model.recompute.segment() {
+        None => all,
+        Some(segment) => {
+            let segment = (segment as u64).min(blocks);
+            all * segment / blocks + blocks.div_ceil(segment) * config.model.width as u64
+        }
+    };
     Memory {
         parameters: number * values,
         gradients: number * values,

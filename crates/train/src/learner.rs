@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use mixlab_core::Precision;
 use mixlab_kernels::global_norm;
+use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::{named_parameters, parameter_values, with_parameters};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,16 @@ impl<M: Module> Learner<M> {
     /// # Errors
     /// [`TrainError::Diverged`] after too many forbidden updates in a row.
     pub fn apply(
+        &mut self,
+        step: u64,
+        loss: f64,
+        gradients: BTreeMap<String, Tensor<1>>,
+        learning_rate: f64,
+    ) -> Result<Applied, TrainError> {
+        pass(Pass::Update, || self.apply_unless_guarded(step, loss, gradients, learning_rate))
+    }
+
+    fn apply_unless_guarded(
         &mut self,
         step: u64,
         loss: f64,

@@ -1,6 +1,7 @@
 //! The time of one update, beside the arithmetic in it and the fastest this machine computes.
 
 mod ceiling;
+mod profile;
 
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use crate::memory::peak_memory_mib;
 use crate::study::median;
 
 pub use ceiling::ceiling_gflops;
+pub use profile::{OperationShare, PassShare};
 
 /// How often an update is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +22,13 @@ pub struct StepOptions {
     pub warm_up: u64,
     /// Updates that are timed, each by itself.
     pub rounds: u64,
+    /// Whether to split the updates by operation.
+    pub profile: bool,
 }
 
 impl Default for StepOptions {
     fn default() -> Self {
-        StepOptions { warm_up: 3, rounds: 10 }
+        StepOptions { warm_up: 3, rounds: 10, profile: false }
     }
 }
 
@@ -55,6 +59,9 @@ pub struct StepReport {
     pub vocabulary: usize,
     /// Updates timed.
     pub rounds: u64,
+    /// Where the time goes, on average over the updates timed, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Vec<PassShare>>,
 }
 
 /// Times the updates of a run that is not kept.
@@ -76,11 +83,18 @@ pub fn measure_step(
         update(step)?;
     }
     let (mut times, mut tokens) = (Vec::new(), 0);
-    for step in options.warm_up..options.warm_up + options.rounds.max(1) {
+    let rounds = options.rounds.max(1);
+    if options.profile {
+        mixlab_kernels::profile::open();
+    }
+    for step in options.warm_up..options.warm_up + rounds {
         let (seconds, update) = update(step)?;
         times.push(seconds);
         tokens += update.tokens;
     }
+    let profile = options
+        .profile
+        .then(|| profile::shares(&mixlab_kernels::profile::close(), rounds, times.iter().sum()));
     // Before the ceiling is measured, so that its matrices are not part of the peak.
     let peak_rss_mib = peak_memory_mib(std::process::id());
     let middle = median(&times).unwrap_or(f64::NAN);
@@ -99,7 +113,8 @@ pub fn measure_step(
         gigaoperations,
         parameters: description.parameter_count,
         vocabulary: description.vocabulary,
-        rounds: options.rounds.max(1),
+        rounds,
+        profile,
     })
 }
 

@@ -1,7 +1,7 @@
 //! `mixlab measure`: what something takes on this machine.
 
 use clap::{Args, Subcommand};
-use mixlab_measure::step::{StepOptions, StepReport, measure_step};
+use mixlab_measure::step::{OperationShare, PassShare, StepOptions, StepReport, measure_step};
 use mixlab_train::set_threads;
 
 use crate::arguments::ConfigSource;
@@ -45,6 +45,11 @@ struct Step {
           value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 
+    /// Split the update by operation, forward and backward, with the bytes
+    /// each one moves
+    #[arg(long)]
+    profile: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -62,7 +67,7 @@ impl Step {
     fn run(self) -> Result<Exit, Failure> {
         let config = read_config(&self.source)?;
         set_threads(config.value.run.threads);
-        let options = StepOptions { warm_up: self.warm_up, rounds: self.rounds };
+        let options = StepOptions { warm_up: self.warm_up, rounds: self.rounds, profile: self.profile };
         let mut display = Display::new();
         let report = measure_step(&config.value, options, &mut display);
         display.finish();
@@ -102,5 +107,31 @@ fn text(report: &StepReport) -> String {
             ),
         ),
     ]);
+    let mut text = columns(&rows);
+    if let Some(passes) = &report.profile {
+        text.push('\n');
+        text.push_str(&profile(passes));
+    }
+    text
+}
+
+/// The operations of every pass with their share of the update.
+fn profile(passes: &[PassShare]) -> String {
+    let total: f64 = passes.iter().map(|pass| pass.milliseconds).sum();
+    let number = |number: Option<f64>| number.map_or(String::new(), |number| format!("{number:.1}"));
+    let row = |name: String, calls: String, ms: f64, megabytes: Option<f64>, rate: Option<f64>| {
+        let (share, megabytes, rate) =
+            (format!("{:.1}", 100.0 * ms / total), number(megabytes), number(rate));
+        vec![name, format!("{calls:>5}  {ms:>8.2}  {share:>5}  {megabytes:>8}  {rate:>6}")]
+    };
+    let operation = |o: &OperationShare| {
+        let calls = if o.calls > 0.0 { format!("{:.0}", o.calls) } else { String::new() };
+        row(format!("  {}", o.operation), calls, o.milliseconds, o.megabytes, o.gigabytes_per_second())
+    };
+    let mut rows = vec![vec!["pass".to_owned(), "calls        ms      %        MB    GB/s".to_owned()]];
+    for pass in passes {
+        rows.push(row(pass.pass.to_owned(), String::new(), pass.milliseconds, None, None));
+        rows.extend(pass.operations.iter().map(operation));
+    }
     columns(&rows)
 }

@@ -13,6 +13,7 @@
 mod batch;
 mod causal;
 mod masked;
+mod segmented;
 
 use burn::tensor::Tensor;
 use mixlab_kernels::cross_entropy;
@@ -21,10 +22,15 @@ use mixlab_nn::{Context, LanguageModel};
 pub use batch::LanguageBatch;
 pub use causal::causal_lm_loss;
 pub use masked::masked_lm_loss;
+pub use segmented::segmented_gradients;
 
 /// The weighted loss of `batch` under the context given; shape `[1]`.
 fn token_loss(model: &LanguageModel, batch: &LanguageBatch, context: &Context) -> Tensor<1> {
-    let hidden = model.hidden(batch.inputs(), context);
+    hidden_loss(model, model.hidden(batch.inputs(), context), batch)
+}
+
+/// The weighted loss of final hidden vectors `[batch, n, width]`.
+fn hidden_loss(model: &LanguageModel, hidden: Tensor<3>, batch: &LanguageBatch) -> Tensor<1> {
     let [rows, length, width] = hidden.dims();
     let hidden = hidden.reshape([rows * length, width]);
     let hidden = match batch.scored() {

@@ -9,8 +9,9 @@ use burn::tensor::{Device, Tensor};
 use mixlab_core::{Key, Precision, Purpose};
 use mixlab_data::{EvaluationData, TokenBatch, Tokenizer, mask_batch};
 use mixlab_kernels::Mask;
+use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::{Context, LanguageModel, Mode, parameter_gradients};
-use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss};
+use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss, segmented_gradients};
 
 use super::{Evaluation, Task, Update};
 use crate::generate::{GenerateOptions, Generator};
@@ -89,18 +90,29 @@ impl LanguageTask {
         let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
         let mut update = Update { loss: 0.0, weight, tokens: 0, grad_norm: 0.0, skipped: None };
         for batch in &batches {
+            update.tokens += real_positions(batch);
             let model = self.learner.model();
-            let loss = self.setting().loss(model, batch, weight.max(1.0), (Mode::Train, noise), &device);
-            let mut computed = loss.backward();
-            for (path, gradient) in parameter_gradients(model, &mut computed) {
+            let (batch, context) =
+                self.setting().inputs(batch, weight.max(1.0), (Mode::Train, noise), &device);
+            let (loss, computed) = match self.config.model.recompute.segment() {
+                // A segment's forward pass is made again in the backward pass, where it counts.
+                Some(segment) => {
+                    pass(Pass::Backward, || segmented_gradients(model, &batch, &context, segment))
+                }
+                None => {
+                    let loss = pass(Pass::Forward, || self.setting().loss(model, &batch, &context));
+                    let mut gradients = pass(Pass::Backward, || loss.backward());
+                    (loss.inner(), parameter_gradients(model, &mut gradients))
+                }
+            };
+            for (path, gradient) in computed {
                 let sum = match gradients.remove(&path) {
                     Some(sum) => sum + gradient,
                     None => gradient,
                 };
                 gradients.insert(path, sum);
             }
-            update.loss += loss.inner().into_scalar::<f64>();
-            update.tokens += real_positions(batch);
+            update.loss += loss.into_scalar::<f64>();
         }
         Ok((update, gradients))
     }
@@ -122,15 +134,14 @@ impl Setting<'_> {
         }
     }
 
-    /// Σ weight · loss / `normaliser` over one batch.
-    fn loss(
+    /// A batch on the device, its weights divided by `normaliser`, and the circumstances of its forward pass.
+    fn inputs(
         &self,
-        model: &LanguageModel,
         batch: &TokenBatch,
         normaliser: f64,
         (mode, key): (Mode, Key),
         device: &Device,
-    ) -> Tensor<1> {
+    ) -> (LanguageBatch, Context) {
         let context = Context {
             mode,
             causal: self.objective.is_causal(),
@@ -151,9 +162,14 @@ impl Setting<'_> {
             device,
             self.precision,
         );
+        (batch, context)
+    }
+
+    /// Σ weight · loss / normaliser over one batch.
+    fn loss(&self, model: &LanguageModel, batch: &LanguageBatch, context: &Context) -> Tensor<1> {
         match self.objective {
-            ObjectiveConfig::CausalLm => causal_lm_loss(model, &batch, &context),
-            ObjectiveConfig::MaskedLm { .. } => masked_lm_loss(model, &batch, &context),
+            ObjectiveConfig::CausalLm => causal_lm_loss(model, batch, context),
+            ObjectiveConfig::MaskedLm { .. } => masked_lm_loss(model, batch, context),
         }
     }
 }
@@ -172,8 +188,8 @@ fn measure(
         let site = Key::root(setting.seed).purpose(Purpose::Mask).site("evaluation");
         let key = site.index(index as u64);
         let batch = setting.targets(data.batch(index), tokenizer, key)?;
-        let loss = setting.loss(model, &batch, 1.0, (Mode::Eval, key), device);
-        nats += loss.into_scalar::<f64>();
+        let (inputs, context) = setting.inputs(&batch, 1.0, (Mode::Eval, key), device);
+        nats += setting.loss(model, &inputs, &context).into_scalar::<f64>();
         weight += batch.total_weight();
     }
     let bits = || nats / std::f64::consts::LN_2 / data.bytes() as f64;
