@@ -60,10 +60,13 @@ fn mixing_per_token(mixer: &MixerConfig, width: usize, length: usize, causal: bo
         // The sum of products grows by d_h² a head and is read once.
         MixerConfig::LinearAttention(config) => 2.0 * d * d / config.heads as f64,
         MixerConfig::Gau(config) => (config.key_width as f64 + config.expansion * d) * visible(length),
-        // Quadratic inside a chunk; between chunks a sum of size s·e, grown and read.
+        // Quadratic inside a chunk; between chunks a sum of size s·e, grown and read. A causal model does not read it
+        // in its first chunk and need not grow it in its last.
         MixerConfig::Flash(config) => {
             let (s, e) = (config.key_width as f64, config.expansion * d);
-            (s + e) * visible(config.chunk.min(length)) + 2.0 * s * e
+            let chunk = config.chunk.min(length);
+            let share = if causal { 1.0 - chunk as f64 / length as f64 } else { 1.0 };
+            (s + e) * visible(chunk) + 2.0 * s * e * share
         }
     }
 }
@@ -71,7 +74,7 @@ fn mixing_per_token(mixer: &MixerConfig, width: usize, length: usize, causal: bo
 #[cfg(test)]
 mod tests {
     use mixlab_nn::ModelConfig;
-    use mixlab_nn::mixer::{MixerConfig, SoftmaxAttentionConfig};
+    use mixlab_nn::mixer::{FlashConfig, GauConfig, MixerConfig, NormaliserConfig, SoftmaxAttentionConfig};
 
     use super::MultiplyAdds;
 
@@ -84,6 +87,23 @@ mod tests {
         assert_eq!(cost.mixing, 2048.0 * 4.0 * 512.0 * 128.5);
         assert_eq!(cost.head, 2048.0 * 2_097_152.0);
         assert_eq!(cost.update_operations() / 1e9, 67.658_317_824);
+    }
+
+    #[test]
+    fn one_causal_chunk_of_flash_is_a_gated_attention_unit() {
+        let mixing = |mixer: MixerConfig, length, causal| {
+            MultiplyAdds::of(&ModelConfig::new(mixer), 0, 10, (1, length), causal, 1.0).mixing / length as f64
+        };
+        let flash = |length, causal| {
+            mixing(MixerConfig::Flash(FlashConfig { chunk: 64, ..FlashConfig::default() }), length, causal)
+        };
+        let gau = |length, causal| {
+            mixing(MixerConfig::Gau(GauConfig::new(NormaliserConfig::Softmax)), length, causal)
+        };
+        assert_eq!(flash(64, true), gau(64, true));
+        let sums = flash(64, false) - gau(64, false);
+        // Of four causal chunks three are summed and three read sums.
+        assert!((flash(256, true) - gau(64, true) - 0.75 * sums).abs() < 1e-6);
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod real;
 mod reduce;
 mod rows;
 mod single;
+#[cfg(target_arch = "x86_64")]
+mod squares;
 mod transpose;
 mod vectorised;
 

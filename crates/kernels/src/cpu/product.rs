@@ -53,6 +53,12 @@ impl<'a, T> Matrix<'a, T> {
         (self.rows, self.columns)
     }
 
+    /// Where element (0, 0) lies, and the distance of rows.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn start(&self) -> (*const T, usize) {
+        (self.values.as_ptr(), self.row_stride)
+    }
+
     /// Whether neighbours in a row are neighbours in memory.
     pub(crate) fn has_contiguous_rows(&self) -> bool {
         self.column_stride == 1 || self.columns <= 1

@@ -5,7 +5,9 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use burn::tensor::Element;
 
-use super::single;
+#[cfg(target_arch = "x86_64")]
+use super::{Level, squares};
+use super::{Matrix, single};
 
 mod sealed {
     pub trait Sealed {}
@@ -47,6 +49,10 @@ pub(crate) trait Real:
     fn exp(self) -> Self;
     fn tanh(self) -> Self;
     fn erf(self) -> Self;
+
+    /// Transposes the squares of a matrix that the processor turns in its registers; returns how many rows and columns
+    /// they cover.
+    fn transpose_squares(matrix: Matrix<'_, Self>, out: &mut [Self], stride: usize) -> (usize, usize);
 
     /// The larger of two numbers; the second if the first is not a number.
     #[inline(always)]
@@ -96,6 +102,16 @@ impl Real for f32 {
     fn erf(self) -> Self {
         single::erf(self)
     }
+    fn transpose_squares(matrix: Matrix<'_, f32>, out: &mut [f32], stride: usize) -> (usize, usize) {
+        #[cfg(target_arch = "x86_64")]
+        if matrix.has_contiguous_rows() && Level::detect() >= Level::Avx2 {
+            // SAFETY: `detect` found AVX2.
+            return unsafe { squares::transpose(matrix, out, stride) };
+        }
+        // Elsewhere nothing is done here.
+        let _ = (matrix, out, stride);
+        (0, 0)
+    }
 }
 
 impl Real for f64 {
@@ -132,5 +148,8 @@ impl Real for f64 {
     #[inline(always)]
     fn erf(self) -> Self {
         libm::erf(self)
+    }
+    fn transpose_squares(_: Matrix<'_, f64>, _: &mut [f64], _: usize) -> (usize, usize) {
+        (0, 0)
     }
 }

@@ -3,10 +3,9 @@
 //! The matrix product packs its right operand for every block of rows that it is called with, and packing
 //! columns costs far more than packing rows: a right operand that many blocks share is turned once instead.
 
-use super::{Matrix, Real};
+use std::ops::Range;
 
-/// Rows and columns of the squares that are moved at a time: both sides of a square stay in the first-level cache.
-const SQUARE: usize = 16;
+use super::{Matrix, Real};
 
 /// `out[c·stride + r] ← matrix[r, c]`.
 ///
@@ -15,15 +14,26 @@ const SQUARE: usize = 16;
 pub(crate) fn transpose<T: Real>(matrix: Matrix<'_, T>, out: &mut [T], stride: usize) {
     let (rows, columns) = matrix.size();
     assert!(columns <= 1 || stride >= rows, "a transposed row of {rows} numbers does not fit into {stride}");
-    for first_row in (0..rows).step_by(SQUARE) {
-        let block_rows = first_row..(first_row + SQUARE).min(rows);
-        for first_column in (0..columns).step_by(SQUARE) {
-            for column in first_column..(first_column + SQUARE).min(columns) {
-                let start = column * stride;
-                let out = &mut out[start + block_rows.start..start + block_rows.end];
-                for (out, row) in out.iter_mut().zip(block_rows.clone()) {
-                    *out = matrix.at(row, column);
-                }
+    let (done_rows, done_columns) = T::transpose_squares(matrix, out, stride);
+    transpose_part(matrix, out, stride, 0..done_rows, done_columns..columns);
+    transpose_part(matrix, out, stride, done_rows..rows, 0..columns);
+}
+
+/// The same for a part of the matrix, in squares that stay in the first-level cache on both sides.
+fn transpose_part<T: Real>(
+    matrix: Matrix<'_, T>,
+    out: &mut [T],
+    stride: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+) {
+    const SIDE: usize = 16;
+    for first_row in rows.clone().step_by(SIDE) {
+        let rows = first_row..(first_row + SIDE).min(rows.end);
+        for column in columns.clone() {
+            let out = &mut out[column * stride + rows.start..column * stride + rows.end];
+            for (out, row) in out.iter_mut().zip(rows.clone()) {
+                *out = matrix.at(row, column);
             }
         }
     }
@@ -55,20 +65,27 @@ impl<'a, T: Real> ByRows<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::{ByRows, transpose};
-    use crate::cpu::Matrix;
+    use crate::cpu::{Matrix, Real};
 
     #[test]
     fn every_size_and_stride() {
-        for (rows, columns) in [(0, 3), (3, 0), (1, 1), (1, 40), (40, 1), (15, 17), (16, 16), (33, 50)] {
-            let values: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
+        check::<f32>();
+        check::<f64>();
+    }
+
+    fn check<T: Real>() {
+        for (rows, columns) in
+            [(0, 3), (3, 0), (1, 1), (1, 40), (40, 1), (15, 17), (16, 16), (33, 50), (24, 40)]
+        {
+            let values: Vec<T> = (0..rows * columns).map(|i| T::of(i as f64)).collect();
             let stride = rows + 3;
-            let mut out = vec![f32::NAN; columns * stride];
+            let mut out = vec![T::NAN; columns * stride];
             transpose(Matrix::new(&values, rows, columns), &mut out, stride);
             for (column, out) in out.chunks_exact(stride).enumerate() {
                 for (row, &x) in out[..rows].iter().enumerate() {
                     assert_eq!(x, values[row * columns + column], "{rows} × {columns} at ({row}, {column})");
                 }
-                assert!(out[rows..].iter().all(|x| x.is_nan()), "the gap between rows is not touched");
+                assert!(out[rows..].iter().all(|x| x.wide().is_nan()), "the gap between rows is not touched");
             }
         }
     }
