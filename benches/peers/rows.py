@@ -103,7 +103,7 @@ FLASH = (
 )
 ONE_CHUNK = (
     "One chunk: nothing comes before it. FLASH-pytorch still sums keys and values and multiplies the queries by zeros;"
-    " Mixlab does neither, but its GFLOP/s count both.",
+    " Mixlab does neither.",
 )
 
 ROWS = (

@@ -57,10 +57,11 @@ impl SinusoidalPosition {
 /// The unscaled values of positions `start..start + n`, row-major `[n, width]`.
 fn waves(layout: SinusoidalLayout, base: f64, start: usize, n: usize, width: usize) -> Vec<f64> {
     let half = width / 2;
+    let frequencies: Vec<f64> = (0..half).map(|i| base.powf(-((2 * i) as f64) / width as f64)).collect();
     let mut values = vec![0.0; n * width];
     for (row, out) in values.chunks_exact_mut(width).enumerate() {
-        for i in 0..half {
-            let angle = (start + row) as f64 * base.powf(-((2 * i) as f64) / width as f64);
+        for (i, frequency) in frequencies.iter().enumerate() {
+            let angle = (start + row) as f64 * frequency;
             let (sine, cosine) = match layout {
                 SinusoidalLayout::SplitHalf => (i, half + i),
                 SinusoidalLayout::Interleaved => (2 * i, 2 * i + 1),
