@@ -33,9 +33,10 @@ pub(crate) fn backward(
     operands: &Operands,
     options: &MixedChunkOptions,
 ) -> [Option<FlexTensor>; 6] {
+    let read: Vec<&FlexTensor> = operands.tensors.iter().chain([upstream]).collect();
     profile::operation(
         "mixed_chunk_attention",
-        &operands.tensors.each_ref(),
+        &read,
         || with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options)),
     )
 }

@@ -38,7 +38,7 @@ pub(super) fn forward(
 ) -> (FlexTensor, Saved) {
     profile::operation(
         "norm",
-        &[x, branch.unwrap_or(x)],
+        &[Some(x), branch].into_iter().flatten().collect::<Vec<_>>(),
         || with_real!(x.dtype(), R => forward_as::<R>(x, branch, gain, bias, rule, tracked)),
     )
 }
@@ -113,7 +113,7 @@ pub(super) fn backward(
 ) -> [FlexTensor; 4] {
     profile::operation(
         "norm",
-        &[gradient, gradient],
+        &[gradient, &saved.input],
         || with_real!(gradient.dtype(), R => backward_as::<R>(gradient, saved, gain, rule)),
     )
 }

@@ -30,9 +30,10 @@ pub(crate) fn backward(
     operands: &Operands,
     options: &ScoreOptions,
 ) -> [Option<FlexTensor>; 4] {
+    let read: Vec<&FlexTensor> = operands.tensors.iter().chain([upstream]).collect();
     profile::operation(
         "score_attention",
-        &operands.tensors.each_ref(),
+        &read,
         || with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options)),
     )
 }
