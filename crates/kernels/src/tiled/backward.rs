@@ -69,7 +69,7 @@ pub(crate) fn pair_gradients<T: Real>(
                 copy,
                 bias: vec![T::ZERO; pairs.bias.map_or(0, |bias| bias.values.len())],
             };
-            task.run(stripes.keys(stripe));
+            task.run(stripes.keys(stripe), stripes.queries(stripe, n));
             task.bias
         })
         .collect();
@@ -109,6 +109,15 @@ impl Stripes {
 
     fn keys(&self, stripe: usize) -> Range<usize> {
         stripe * self.width..((stripe + 1) * self.width).min(self.keys)
+    }
+
+    /// The queries, of n, whose gradient a stripe adds to. With chunks these are its own chunks' alone: a tile that
+    /// reached into the next stripe would add zeros to rows that another task is writing.
+    fn queries(&self, stripe: usize, n: usize) -> Range<usize> {
+        match self.window {
+            Window::All => 0..n,
+            Window::Chunk(_) => intersection(self.keys(stripe), 0..n),
+        }
     }
 }
 
@@ -153,15 +162,14 @@ struct Task<'a, T> {
 }
 
 impl<T: Real> Task<'_, T> {
-    fn run(&mut self, stripe: Range<usize>) {
-        let n = self.pairs.q.shape[1];
+    fn run(&mut self, stripe: Range<usize>, queries: Range<usize>) {
         let heads = self.pairs.q.shape[2] / self.pairs.k.shape[2];
         let (mut scores, mut gradients) = (vec![T::ZERO; ROWS * KEYS], vec![T::ZERO; ROWS * KEYS]);
         for start in stripe.clone().step_by(KEYS) {
             let keys = start..(start + KEYS).min(stripe.end);
             for head in self.group * heads..(self.group + 1) * heads {
-                for first in (0..n).step_by(ROWS) {
-                    let rows = first..(first + ROWS).min(n);
+                for first in queries.clone().step_by(ROWS) {
+                    let rows = first..(first + ROWS).min(queries.end);
                     let keys = intersection(self.pairs.visible.hull(self.b, rows.clone()), keys.clone());
                     if !keys.is_empty() {
                         self.tile(head, rows, keys, &mut scores, &mut gradients);
@@ -282,4 +290,36 @@ pub(super) fn add_copies<T: Real>(sum: &mut [T], copies: &[T]) {
             add_into(sum, &copy[block * BLOCK..block * BLOCK + sum.len()]);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::{Geometry, Mask};
+    use crate::tiled::Visible;
+
+    /// Chunks that tiles of queries do not divide: every query must have one writer all the same.
+    #[test]
+    fn stripes_of_chunks_share_no_query() {
+        for (chunk, n) in [(100, 700), (64, 1000), (7, 300), (300, 700), (1000, 700)] {
+            let mask = Mask::default();
+            let geometry = Geometry { batch: 1, queries: n, keys: n, causal: true };
+            let visible = Visible::new(geometry, Window::Chunk(chunk), &mask);
+            let values = vec![0.0f32; n];
+            let x = Heads::contiguous(&values, [1, n, 1, 1]);
+            let weight = Weight::Identity;
+            let pairs =
+                Pairs { q: x, k: x, v: x, scale: 1.0, bias: None, weight, dropout: None, visible: &visible };
+            let stripes = Stripes::new(&pairs);
+            let mut next = 0;
+            for stripe in 0..stripes.count {
+                let (keys, queries) = (stripes.keys(stripe), stripes.queries(stripe, n));
+                assert_eq!(queries.start, next, "chunk {chunk}, stripe {stripe}");
+                next = queries.end;
+                let seen = visible.hull(0, queries);
+                assert!(keys.start <= seen.start && seen.end <= keys.end, "{seen:?} of {keys:?}");
+            }
+            assert_eq!(next, n);
+        }
+    }
 }
