@@ -18,6 +18,7 @@ from typing import NoReturn
 import load
 import report
 from gate import Verdict, run_kernel_tests
+from options import at_least
 from rows import ROOT, ROWS, Row, row_named
 
 HERE = Path(__file__).resolve().parent
@@ -36,18 +37,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found `{text}`")
-    return int(text)
-
-
 def arguments() -> argparse.Namespace:
     names = ",".join(row.name for row in ROWS)
     parser = argparse.ArgumentParser(description="Times one update in Mixlab and in PyTorch, in turn.")
     parser.add_argument("--rows", default=names, metavar="A,B", help=f"which rows; all if absent: {names}")
-    parser.add_argument("--rounds", type=positive, default=5, metavar="N", help="processes a side; 5 if absent")
-    parser.add_argument("--threads", type=positive, default=2, metavar="N", help="of either side; 2 if absent")
+    parser.add_argument("--rounds", type=at_least(1), default=5, metavar="N", help="processes a side; 5 if absent")
+    parser.add_argument("--threads", type=at_least(1), default=2, metavar="N", help="of either side; 2 if absent")
     parser.add_argument("--mixlab", type=Path, metavar="PATH", help="the program; built from this checkout if absent")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every raw figure")
     parser.add_argument("--fused-optimizer", action="store_true", help="give PyTorch its fused AdamW")

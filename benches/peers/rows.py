@@ -63,10 +63,13 @@ def sizes(row: Row) -> Sizes:
     )
 
 
-EVERY_MODEL = ("embedding::", "linear::", "activation::", "norm::", "cross_entropy::", "optimizer::")
+EVERY_MODEL = (
+    "cpu::", "tiled::", "embedding::", "linear::", "activation::", "norm::", "cross_entropy::", "optimizer::",
+)
 SOFTMAX_TESTS = ("softmax_attention::", *EVERY_MODEL)
-GAU_TESTS = ("score_attention::", "gated::", *EVERY_MODEL)
-FLASH_TESTS = ("mixed_chunk_attention::", "gated::", "rotary::", *EVERY_MODEL)
+GATED_TESTS = ("gated::", "affine_rotary::", *EVERY_MODEL)
+GAU_TESTS = ("score_attention::", *GATED_TESTS)
+FLASH_TESTS = ("mixed_chunk_attention::", "rotary::", *GATED_TESTS)
 
 EVERYWHERE = (
     "Batch: Mixlab draws new rows from tokenized text within each timed update; PyTorch reuses one random batch.",

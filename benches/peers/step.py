@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import models
+from options import at_least
 from rows import ROWS, Row, Sizes, row_named, sizes
 
 PACKAGES = ("FLASH-pytorch", "rotary-embedding-torch", "einops")
@@ -103,15 +104,6 @@ def versions() -> dict[str, str]:
     """Torch's own word for its version tells builds with GPU libraries from others."""
     packages = {name: version(name) for name in PACKAGES}
     return {"python": platform.python_version(), "torch": torch.__version__, **packages}
-
-
-def at_least(least: int):
-    def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, found `{text}`")
-        return int(text)
-
-    return parse
 
 
 def arguments() -> argparse.Namespace:
