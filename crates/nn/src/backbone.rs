@@ -1,5 +1,7 @@
 //! A stack of blocks: token mixer, then channel mixer, each inside the residual scheme.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 
@@ -40,8 +42,7 @@ impl Block {
         })
     }
 
-    /// `[batch, n, width]`, to the same.
-    pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
         self.run(x, context, |normed| self.mixer.forward(normed, context))
     }
 
@@ -82,8 +83,15 @@ impl Backbone {
 
     /// `[batch, n, width]` through every block and the final norm; the shape stays.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x, context));
-        self.finish(x)
+        self.finish(self.run(0..self.blocks.len(), x, context))
+    }
+
+    /// `[batch, n, width]` through some of the blocks.
+    ///
+    /// # Panics
+    /// If there are fewer blocks.
+    pub fn run(&self, blocks: Range<usize>, x: Tensor<3>, context: &Context) -> Tensor<3> {
+        self.blocks[blocks].iter().fold(x, |x, block| block.forward(x, context))
     }
 
     /// The blocks, whose parameters live under `blocks.` and their index.

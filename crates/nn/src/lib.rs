@@ -38,7 +38,7 @@ pub use linear::Linear;
 pub use model::{LanguageModel, ModelState};
 pub use norm::{Norm, NormConfig};
 pub use parameters::{
-    NamedParameter, named_parameters, parameter_gradients, parameter_values, with_parameters,
+    NamedParameter, add_gradients, named_parameters, parameter_gradients, parameter_values, with_parameters,
 };
 pub use promises::Promises;
 pub use recompute::{Recompute, RecomputeConfig, backward_from};

@@ -120,6 +120,20 @@ pub fn parameter_gradients<M: Module>(module: &M, gradients: &mut Gradients) -> 
     visitor.found
 }
 
+/// Adds `gradients` to `sums` by path; a path that is new there is entered.
+pub fn add_gradients(
+    sums: &mut BTreeMap<String, Tensor<1>>,
+    gradients: impl IntoIterator<Item = (String, Tensor<1>)>,
+) {
+    for (path, gradient) in gradients {
+        let sum = match sums.remove(&path) {
+            Some(sum) => sum + gradient,
+            None => gradient,
+        };
+        sums.insert(path, sum);
+    }
+}
+
 /// The module with the parameters named in `values` replaced; the others stay as they are.
 /// Identity, shape and gradient tracking of every parameter stay too.
 ///

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{Gradients, Tensor};
-use mixlab_nn::{Backbone, Context, LanguageModel, backward_from, parameter_gradients};
+use mixlab_nn::{Context, LanguageModel, add_gradients, backward_from, parameter_gradients};
 
 use super::{LanguageBatch, hidden_loss};
 
@@ -27,53 +27,49 @@ pub fn segmented_gradients(
     context: &Context,
     segment: usize,
 ) -> (Tensor<1>, ByPath) {
-    let (segments, inputs, last) = forward(&model.valid(), batch, context, segment);
+    let (segments, last) = forward(&model.valid(), batch, context, segment);
     let mut sums = ByPath::new();
 
     let top = Tensor::from_inner(last).require_grad();
     let loss = hidden_loss(model, model.backbone().finish(top.clone()), batch);
     let mut gradients = loss.backward();
     let mut upstream = input_gradient(&top, &mut gradients);
-    add(&mut sums, "", parameter_gradients(model, &mut gradients));
+    add_gradients(&mut sums, parameter_gradients(model, &mut gradients));
 
-    for (segment, input) in segments.into_iter().zip(inputs).rev() {
+    for (segment, input) in segments.into_iter().rev() {
         let input = Tensor::from_inner(input).require_grad();
-        let output = run(model.backbone(), segment.clone(), input.clone(), context);
+        let output = model.backbone().run(segment.clone(), input.clone(), context);
         let mut gradients = backward_from(output, upstream);
         upstream = input_gradient(&input, &mut gradients);
         for index in segment {
             let block = parameter_gradients(&model.backbone().blocks()[index], &mut gradients);
-            add(&mut sums, &format!("backbone.blocks.{index}."), block);
+            add_gradients(&mut sums, beneath(&format!("backbone.blocks.{index}"), block));
         }
     }
 
     let embedded = model.embedding().forward(batch.inputs(), context);
     let mut gradients = backward_from(embedded, upstream);
-    add(&mut sums, "embedding.", parameter_gradients(model.embedding(), &mut gradients));
+    let embedding = parameter_gradients(model.embedding(), &mut gradients);
+    add_gradients(&mut sums, beneath("embedding", embedding));
     (loss.inner(), sums)
 }
 
-/// The segments, the input of each, and the output of the last, without a graph.
+/// The segments with the input of each, and the output of the last, without a graph.
 fn forward(
     model: &LanguageModel,
     batch: &LanguageBatch,
     context: &Context,
     segment: usize,
-) -> (Vec<Range<usize>>, Vec<Tensor<3>>, Tensor<3>) {
+) -> (Vec<(Range<usize>, Tensor<3>)>, Tensor<3>) {
     let blocks = model.backbone().blocks().len();
-    let segments: Vec<Range<usize>> =
-        (0..blocks).step_by(segment).map(|start| start..(start + segment).min(blocks)).collect();
     let mut x = model.embedding().forward(batch.inputs().inner(), context);
-    let mut inputs = Vec::with_capacity(segments.len());
-    for segment in &segments {
-        inputs.push(x.clone());
-        x = run(model.backbone(), segment.clone(), x, context);
+    let mut segments = Vec::new();
+    for start in (0..blocks).step_by(segment) {
+        let range = start..(start + segment).min(blocks);
+        segments.push((range.clone(), x.clone()));
+        x = model.backbone().run(range, x, context);
     }
-    (segments, inputs, x)
-}
-
-fn run(backbone: &Backbone, segment: Range<usize>, x: Tensor<3>, context: &Context) -> Tensor<3> {
-    backbone.blocks()[segment].iter().fold(x, |x, block| block.forward(x, context))
+    (segments, x)
 }
 
 /// The gradient of what a segment starts from; zero if nothing depends on it.
@@ -81,14 +77,7 @@ fn input_gradient(input: &Tensor<3>, gradients: &mut Gradients) -> Tensor<3> {
     input.grad_remove(gradients).unwrap_or_else(|| input.clone().inner().zeros_like())
 }
 
-/// Adds gradients whose paths start at `prefix`.
-fn add(sums: &mut ByPath, prefix: &str, gradients: ByPath) {
-    for (path, gradient) in gradients {
-        let path = format!("{prefix}{path}");
-        let sum = match sums.remove(&path) {
-            Some(sum) => gradient + sum,
-            None => gradient,
-        };
-        sums.insert(path, sum);
-    }
+/// The gradients of a part by their paths in the whole model.
+fn beneath(part: &str, gradients: ByPath) -> impl Iterator<Item = (String, Tensor<1>)> {
+    gradients.into_iter().map(move |(path, gradient)| (format!("{part}.{path}"), gradient))
 }

@@ -10,7 +10,7 @@ use mixlab_core::{Key, Precision, Purpose};
 use mixlab_data::{EvaluationData, TokenBatch, Tokenizer, mask_batch};
 use mixlab_kernels::Mask;
 use mixlab_kernels::profile::{Pass, pass};
-use mixlab_nn::{Context, LanguageModel, Mode, parameter_gradients};
+use mixlab_nn::{Context, LanguageModel, Mode, add_gradients, parameter_gradients};
 use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss, segmented_gradients};
 
 use super::{Evaluation, Task, Update};
@@ -105,13 +105,7 @@ impl LanguageTask {
                     (loss.inner(), parameter_gradients(model, &mut gradients))
                 }
             };
-            for (path, gradient) in computed {
-                let sum = match gradients.remove(&path) {
-                    Some(sum) => sum + gradient,
-                    None => gradient,
-                };
-                gradients.insert(path, sum);
-            }
+            add_gradients(&mut gradients, computed);
             update.loss += loss.into_scalar::<f64>();
         }
         Ok((update, gradients))
