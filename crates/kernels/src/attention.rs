@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn_flex::FlexTensor;
 
-use crate::gradients::propagate;
+use crate::gradients::{propagate, track};
 use crate::profile;
 use crate::tiled::readable;
 
@@ -44,14 +44,11 @@ pub(crate) fn attend_tracked<K: AttentionKernel, C: CheckpointStrategy>(
     let nodes = operands.each_ref().map(|operand| operand.node());
     let operands = operands.map(|operand| readable(operand.into_primitive()));
     let (out, saved) = forward(&operands, &kernel);
-    match AttentionBackward(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
-        OpsKind::UnTracked(preparation) => preparation.finish(out),
-        OpsKind::Tracked(preparation) => preparation.finish(State { operands, saved, kernel }, out),
-    }
+    track::<C, _, _>(AttentionBackward(PhantomData), nodes, out, State { operands, saved, kernel })
 }
 
 fn forward<K: AttentionKernel>(operands: &Operands, kernel: &K) -> (FlexTensor, K::Saved) {
-    profile::operation(K::NAME, &operands.each_ref(), || kernel.forward(operands))
+    profile::operation(K::NAME, operands, || kernel.forward(operands))
 }
 
 #[derive(Clone, Debug)]
@@ -70,8 +67,7 @@ impl<K: AttentionKernel> Backward<Flex, 3> for AttentionBackward<K> {
     fn backward(self, ops: Ops<State<K>, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         propagate(ops, gradients, |upstream, State { operands, saved, kernel }, _| {
             let upstream = readable(upstream);
-            let [q, k, v] = &operands;
-            profile::operation(K::NAME, &[&upstream, q, k, v], || {
+            profile::operation(K::NAME, operands.iter().chain([&upstream]), || {
                 kernel.backward(&upstream, &operands, &saved)
             })
             .map(Some)

@@ -1,9 +1,24 @@
-//! Handing gradients to the operands of an operation.
+//! Entering an operation into the graph, and handing gradients to its operands.
 
-use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::Ops;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex};
 use burn_flex::FlexTensor;
+
+/// The value `out` of an operation as a node of the graph, with the state that its backward pass needs.
+pub(crate) fn track<C: CheckpointStrategy, B: Backward<Flex, N>, const N: usize>(
+    operation: B,
+    operands: [NodeGuard; N],
+    out: FlexTensor,
+    state: B::State,
+) -> FloatTensor<Autodiff<Flex, C>> {
+    match operation.prepare::<C>(operands).compute_bound().stateful() {
+        OpsKind::UnTracked(preparation) => preparation.finish(out),
+        OpsKind::Tracked(preparation) => preparation.finish(state, out),
+    }
+}
 
 /// Gives each tracked operand its gradient.
 ///

@@ -119,11 +119,15 @@ fn set_pass(pass: Option<Pass>) {
 }
 
 /// Runs an operation that reads the tensors given.
-pub(crate) fn operation<R: Traffic>(name: &'static str, read: &[&FlexTensor], work: impl FnOnce() -> R) -> R {
+pub(crate) fn operation<'a, R: Traffic>(
+    name: &'static str,
+    read: impl IntoIterator<Item = &'a FlexTensor>,
+    work: impl FnOnce() -> R,
+) -> R {
     if ACCOUNT.with_borrow(Option::is_none) {
         return work();
     }
-    let bytes: u64 = read.iter().map(|tensor| tensor.bytes_moved()).sum();
+    let bytes: u64 = read.into_iter().map(Traffic::bytes_moved).sum();
     let begin = Instant::now();
     let result = work();
     let seconds = begin.elapsed().as_secs_f64();

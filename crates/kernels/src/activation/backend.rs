@@ -2,12 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::ops::{Backward, Ops, unary};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::{Activation, cpu};
+use crate::gradients::track;
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait ActivationBackend: Backend {
@@ -25,10 +26,7 @@ impl<C: CheckpointStrategy> ActivationBackend for Autodiff<Flex, C> {
         let node = x.node();
         let x = x.into_primitive();
         let y = cpu::forward(&x, kind);
-        match ActivationBackward.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(y),
-            OpsKind::Tracked(preparation) => preparation.finish((x, kind), y),
-        }
+        track::<C, _, _>(ActivationBackward, [node], y, (x, kind))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cpu::{BLOCK, Real, for_blocks, output, slice, tensor, with_real};
 use crate::profile;
 
 pub(super) fn forward(x: &FlexTensor, kind: Activation) -> FlexTensor {
-    profile::operation("activation", &[x], || {
+    profile::operation("activation", [x], || {
         with_real!(x.dtype(), R => {
             let x = x.to_contiguous();
             map::<R>(&x, &x, |y, _| functions::apply(kind, y))
@@ -16,7 +16,7 @@ pub(super) fn forward(x: &FlexTensor, kind: Activation) -> FlexTensor {
 }
 
 pub(super) fn backward(gradient: &FlexTensor, x: &FlexTensor, kind: Activation) -> FlexTensor {
-    profile::operation("activation", &[gradient, x], || {
+    profile::operation("activation", [gradient, x], || {
         with_real!(x.dtype(), R => {
             let (gradient, x) = (gradient.to_contiguous(), x.to_contiguous());
             map::<R>(&gradient, &x, |dy, x| functions::apply_slope(kind, dy, x))

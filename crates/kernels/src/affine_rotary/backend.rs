@@ -2,13 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu::{self, Head, Operands};
-use crate::gradients::propagate;
+use crate::gradients::{propagate, track};
 use crate::operand::Operand;
 
 #[backend_extension(Autodiff, Flex)]
@@ -40,10 +40,7 @@ impl<C: CheckpointStrategy> AffineRotaryBackend for Autodiff<Flex, C> {
         let beta = beta.map(|beta| beta.into_primitive());
         let operands = Operands::new(x.into_primitive(), gamma.into_primitive(), beta, head);
         let out = cpu::forward(&operands);
-        match AffineRotaryBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(out),
-            OpsKind::Tracked(preparation) => preparation.finish(operands, out),
-        }
+        track::<C, _, _>(AffineRotaryBackward, nodes, out, operands)
     }
 }
 

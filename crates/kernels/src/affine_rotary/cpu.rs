@@ -51,7 +51,7 @@ impl Operands {
 pub(super) fn forward(operands: &Operands) -> FlexTensor {
     profile::operation(
         "affine_rotary",
-        &[&operands.x],
+        [&operands.x],
         || with_real!(operands.x.dtype(), R => forward_as::<R>(operands)),
     )
 }
@@ -80,7 +80,7 @@ fn forward_as<T: Real>(operands: &Operands) -> FlexTensor {
 pub(super) fn backward(dy: &FlexTensor, operands: &Operands) -> [FlexTensor; 3] {
     profile::operation(
         "affine_rotary",
-        &[dy, &operands.x],
+        [dy, &operands.x],
         || with_real!(dy.dtype(), R => backward_as::<R>(dy, operands)),
     )
 }

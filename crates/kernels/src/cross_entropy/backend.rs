@@ -2,13 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu::{self, Inputs, OperandGradients};
-use crate::gradients::propagate;
+use crate::gradients::{propagate, track};
 use crate::operand::Operand;
 
 #[backend_extension(Autodiff, Flex)]
@@ -56,10 +56,7 @@ impl<C: CheckpointStrategy> CrossEntropyBackend for Autodiff<Flex, C> {
             weights: weights.into_primitive(),
         };
         let (loss, gradients) = cpu::forward(&inputs, needed);
-        match CrossEntropyBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(loss),
-            OpsKind::Tracked(preparation) => preparation.finish(gradients, loss),
-        }
+        track::<C, _, _>(CrossEntropyBackward, nodes, loss, gradients)
     }
 }
 

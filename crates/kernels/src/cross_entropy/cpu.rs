@@ -24,7 +24,7 @@ pub(super) type OperandGradients = [Option<FlexTensor>; 3];
 pub(super) fn forward(inputs: &Inputs, needed: [bool; 3]) -> (FlexTensor, OperandGradients) {
     profile::operation(
         "cross_entropy",
-        &[&inputs.hidden, &inputs.weight],
+        [&inputs.hidden, &inputs.weight],
         || with_real!(inputs.hidden.dtype(), R => forward_as::<R>(inputs, needed)),
     )
 }

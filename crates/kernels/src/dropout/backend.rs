@@ -2,12 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::ops::{Backward, Ops, unary};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::{Dropout, cpu};
+use crate::gradients::track;
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait DropoutBackend: Backend {
@@ -24,10 +25,7 @@ impl<C: CheckpointStrategy> DropoutBackend for Autodiff<Flex, C> {
     fn fused_dropout(x: FloatTensor<Self>, options: Dropout) -> FloatTensor<Self> {
         let node = x.node();
         let y = cpu::dropout(&x.into_primitive(), &options);
-        match DropoutBackward.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(y),
-            OpsKind::Tracked(preparation) => preparation.finish(options, y),
-        }
+        track::<C, _, _>(DropoutBackward, [node], y, options)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::profile;
 const LANES: usize = 16;
 
 pub(super) fn dropout(x: &FlexTensor, options: &Dropout) -> FlexTensor {
-    profile::operation("dropout", &[x], || with_real!(x.dtype(), R => dropout_as::<R>(x, options)))
+    profile::operation("dropout", [x], || with_real!(x.dtype(), R => dropout_as::<R>(x, options)))
 }
 
 fn dropout_as<T: Real>(x: &FlexTensor, options: &Dropout) -> FlexTensor {

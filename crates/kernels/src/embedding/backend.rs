@@ -2,12 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::ops::{Backward, Ops, unary};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu::{self, Lookup};
+use crate::gradients::track;
 use crate::profile;
 
 #[backend_extension(Autodiff, Flex)]
@@ -17,7 +18,7 @@ pub(crate) trait EmbeddingBackend: Backend {
 
 impl EmbeddingBackend for Flex {
     fn fused_embedding(weight: FlexTensor, ids: FlexTensor) -> FlexTensor {
-        profile::operation("embedding", &[], || cpu::forward(weight, &ids)).0
+        profile::operation("embedding", [], || cpu::forward(weight, &ids)).0
     }
 }
 
@@ -25,11 +26,8 @@ impl<C: CheckpointStrategy> EmbeddingBackend for Autodiff<Flex, C> {
     fn fused_embedding(weight: FloatTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self> {
         let node = weight.node();
         let weight = weight.into_primitive();
-        let (y, lookup) = profile::operation("embedding", &[], || cpu::forward(weight, &ids));
-        match EmbeddingBackward.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(y),
-            OpsKind::Tracked(preparation) => preparation.finish(lookup, y),
-        }
+        let (y, lookup) = profile::operation("embedding", [], || cpu::forward(weight, &ids));
+        track::<C, _, _>(EmbeddingBackward, [node], y, lookup)
     }
 }
 
@@ -42,7 +40,7 @@ impl Backward<Flex, 1> for EmbeddingBackward {
     fn backward(self, ops: Ops<Lookup, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let lookup = ops.state;
         unary::<Flex, _>(ops.parents, ops.node, gradients, |dy| {
-            profile::operation("embedding", &[&dy], || cpu::backward(&dy, &lookup))
+            profile::operation("embedding", [&dy], || cpu::backward(&dy, &lookup))
         });
     }
 }

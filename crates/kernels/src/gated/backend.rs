@@ -2,14 +2,14 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::ops::{Backward, Ops, unary};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu;
 use crate::Activation;
-use crate::gradients::propagate;
+use crate::gradients::{propagate, track};
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait GatedBackend: Backend {
@@ -41,20 +41,14 @@ impl<C: CheckpointStrategy> GatedBackend for Autodiff<Flex, C> {
         let nodes = [value.node(), gate.node()];
         let gated = cpu::Gated::pair(value.into_primitive(), gate.into_primitive());
         let y = cpu::forward(&gated, activation);
-        match GatedProductBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(y),
-            OpsKind::Tracked(preparation) => preparation.finish((gated, activation), y),
-        }
+        track::<C, _, _>(GatedProductBackward, nodes, y, (gated, activation))
     }
 
     fn fused_glu(x: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self> {
         let node = x.node();
         let gated = cpu::Gated::halves(x.into_primitive());
         let y = cpu::forward(&gated, activation);
-        match GluBackward.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(y),
-            OpsKind::Tracked(preparation) => preparation.finish((gated, activation), y),
-        }
+        track::<C, _, _>(GluBackward, [node], y, (gated, activation))
     }
 }
 

@@ -48,7 +48,7 @@ impl Gated {
 pub(super) fn forward(gated: &Gated, activation: Activation) -> FlexTensor {
     profile::operation(
         "gated_product",
-        &[&gated.value, &gated.gate],
+        [&gated.value, &gated.gate],
         || with_real!(gated.value.dtype(), R => with_function!(activation, F => forward_as::<R, F>(gated))),
     )
 }
@@ -69,7 +69,7 @@ fn forward_as<T: Real, F: Function>(gated: &Gated) -> FlexTensor {
 pub(super) fn pair_gradients(dy: &FlexTensor, gated: &Gated, activation: Activation) -> [FlexTensor; 2] {
     profile::operation(
         "gated_product",
-        &[dy, &gated.value, &gated.gate],
+        [dy, &gated.value, &gated.gate],
         || with_real!(dy.dtype(), R => with_function!(activation, F => pair_gradients_as::<R, F>(dy, gated))),
     )
 }
@@ -94,7 +94,7 @@ fn pair_gradients_as<T: Real, F: Function>(dy: &FlexTensor, gated: &Gated) -> [F
 pub(super) fn halves_gradient(dy: &FlexTensor, gated: &Gated, activation: Activation) -> FlexTensor {
     profile::operation(
         "gated_product",
-        &[dy, &gated.value, &gated.gate],
+        [dy, &gated.value, &gated.gate],
         || with_real!(dy.dtype(), R => with_function!(activation, F => halves_gradient_as::<R, F>(dy, gated))),
     )
 }

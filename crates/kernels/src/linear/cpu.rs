@@ -60,7 +60,7 @@ pub(super) fn forward(
     let (x, weight) = (with_rows(x), viewable(weight));
     let (y, before) = profile::operation(
         "linear",
-        &[&x, &weight],
+        [&x, &weight],
         || with_real!(x.dtype(), R => forward_as::<R>(&x, &weight, bias, activation, tracked)),
     );
     (y, Saved { x, weight, before, activation })
@@ -114,7 +114,7 @@ fn forward_as<T: Real>(
 pub(super) fn backward(dy: FlexTensor, saved: &Saved, needed: [bool; 3]) -> [Option<FlexTensor>; 3] {
     profile::operation(
         "linear",
-        &[&dy, &saved.x, &saved.weight],
+        [&dy, &saved.x, &saved.weight],
         || with_real!(dy.dtype(), R => backward_as::<R>(&dy, saved, needed)),
     )
 }

@@ -2,13 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::{MixedChunkOptions, cpu};
-use crate::gradients::propagate;
+use crate::gradients::{propagate, track};
 use crate::operand::Operand;
 use crate::tiled::readable;
 
@@ -59,10 +59,7 @@ impl<C: CheckpointStrategy> MixedChunkBackend for Autodiff<Flex, C> {
             [q_quadratic, k_quadratic, q_linear, k_linear, v].map(|operand| operand.into_primitive());
         let operands = operands(tensors, bias.map(|bias| bias.into_primitive()));
         let out = cpu::forward(&operands, &options);
-        match MixedChunkBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(out),
-            OpsKind::Tracked(preparation) => preparation.finish(State { operands, options }, out),
-        }
+        track::<C, _, _>(MixedChunkBackward, nodes, out, State { operands, options })
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Operands {
 pub(crate) fn forward(operands: &Operands, options: &MixedChunkOptions) -> FlexTensor {
     profile::operation(
         "mixed_chunk_attention",
-        &operands.tensors.each_ref(),
+        &operands.tensors,
         || with_real!(operands.tensors[0].dtype(), R => forward_as::<R>(operands, options)),
     )
 }
@@ -33,10 +33,9 @@ pub(crate) fn backward(
     operands: &Operands,
     options: &MixedChunkOptions,
 ) -> [Option<FlexTensor>; 6] {
-    let read: Vec<&FlexTensor> = operands.tensors.iter().chain([upstream]).collect();
     profile::operation(
         "mixed_chunk_attention",
-        &read,
+        operands.tensors.iter().chain([upstream]),
         || with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options)),
     )
 }

@@ -38,7 +38,7 @@ pub(super) fn forward(
 ) -> (FlexTensor, Saved) {
     profile::operation(
         "norm",
-        &[Some(x), branch].into_iter().flatten().collect::<Vec<_>>(),
+        [Some(x), branch].into_iter().flatten(),
         || with_real!(x.dtype(), R => forward_as::<R>(x, branch, gain, bias, rule, tracked)),
     )
 }
@@ -113,7 +113,7 @@ pub(super) fn backward(
 ) -> [FlexTensor; 4] {
     profile::operation(
         "norm",
-        &[gradient, &saved.input],
+        [gradient, &saved.input],
         || with_real!(gradient.dtype(), R => backward_as::<R>(gradient, saved, gain, rule)),
     )
 }

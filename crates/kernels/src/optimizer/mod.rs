@@ -120,7 +120,7 @@ pub fn optimizer_update(slots: Vec<Slot>, step: &UpdateStep) -> Vec<Updated> {
     let Some(dtype) = slots.first().map(|slot| slot.parameter.dtype()) else { return Vec::new() };
     let uniform = |x: &Tensor<1>| serves(x) && x.dtype() == dtype;
     if slots.iter().all(|s| uniform(&s.parameter) && uniform(&s.gradient) && s.moments.iter().all(uniform)) {
-        profile::operation("optimizer", &[], || cpu::update(slots, step))
+        profile::operation("optimizer", [], || cpu::update(slots, step))
     } else {
         slots.into_iter().map(|slot| portable::update(slot, step)).collect()
     }
@@ -131,7 +131,7 @@ pub fn global_norm(tensors: &[Tensor<1>]) -> f64 {
     let square = |x: &Tensor<1>| {
         if serves(x) && !x.device().is_autodiff() { cpu::square_sum(x) } else { portable::square_sum(x) }
     };
-    profile::operation("global_norm", &[], || tensors.iter().map(square).sum::<f64>().sqrt())
+    profile::operation("global_norm", [], || tensors.iter().map(square).sum::<f64>().sqrt())
 }
 
 /// ‖p‖/‖u‖ from the squares of the norms; 1 where either vanishes.

@@ -2,12 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
+use burn::backend::autodiff::ops::{Backward, Ops, unary};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu::{self, Rotation};
+use crate::gradients::track;
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait RotaryBackend: Backend {
@@ -24,10 +25,7 @@ impl<C: CheckpointStrategy> RotaryBackend for Autodiff<Flex, C> {
     fn fused_rotary(x: FloatTensor<Self>, rotation: Rotation) -> FloatTensor<Self> {
         let node = x.node();
         let y = cpu::rotate(&x.into_primitive(), &rotation);
-        match RotaryBackward.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(y),
-            OpsKind::Tracked(preparation) => preparation.finish(rotation, y),
-        }
+        track::<C, _, _>(RotaryBackward, [node], y, rotation)
     }
 }
 

@@ -105,7 +105,7 @@ impl<T: Real> Table<T> {
 }
 
 pub(super) fn rotate(x: &FlexTensor, rotation: &Rotation) -> FlexTensor {
-    profile::operation("rotary", &[x], || with_real!(x.dtype(), R => rotate_as::<R>(x, rotation)))
+    profile::operation("rotary", [x], || with_real!(x.dtype(), R => rotate_as::<R>(x, rotation)))
 }
 
 fn rotate_as<T: Real>(x: &FlexTensor, rotation: &Rotation) -> FlexTensor {

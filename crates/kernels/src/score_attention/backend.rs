@@ -2,13 +2,13 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::{ScoreOptions, cpu};
-use crate::gradients::propagate;
+use crate::gradients::{propagate, track};
 use crate::operand::Operand;
 use crate::tiled::readable;
 
@@ -49,10 +49,7 @@ impl<C: CheckpointStrategy> ScoreBackend for Autodiff<Flex, C> {
         let tensors = [q, k, v].map(|operand| operand.into_primitive());
         let operands = operands(tensors, bias.map(|bias| bias.into_primitive()));
         let out = cpu::forward(&operands, &options);
-        match ScoreBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => preparation.finish(out),
-            OpsKind::Tracked(preparation) => preparation.finish(State { operands, options }, out),
-        }
+        track::<C, _, _>(ScoreBackward, nodes, out, State { operands, options })
     }
 }
 

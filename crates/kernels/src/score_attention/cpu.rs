@@ -19,7 +19,7 @@ pub(crate) struct Operands {
 pub(crate) fn forward(operands: &Operands, options: &ScoreOptions) -> FlexTensor {
     profile::operation(
         "score_attention",
-        &operands.tensors.each_ref(),
+        &operands.tensors,
         || with_real!(operands.tensors[0].dtype(), R => forward_as::<R>(operands, options)),
     )
 }
@@ -30,10 +30,9 @@ pub(crate) fn backward(
     operands: &Operands,
     options: &ScoreOptions,
 ) -> [Option<FlexTensor>; 4] {
-    let read: Vec<&FlexTensor> = operands.tensors.iter().chain([upstream]).collect();
     profile::operation(
         "score_attention",
-        &read,
+        operands.tensors.iter().chain([upstream]),
         || with_real!(upstream.dtype(), R => backward_as::<R>(upstream, operands, options)),
     )
 }
