@@ -1,7 +1,10 @@
 //! Matrix products.
 
+use std::ops::Range;
+
 use burn_flex::FlexTensor;
 use gemm::Parallelism;
+use rayon::prelude::*;
 
 use super::Real;
 
@@ -46,6 +49,15 @@ impl<'a, T> Matrix<'a, T> {
             column_stride: self.row_stride,
             ..self
         }
+    }
+
+    /// A part of the matrix, without moving a number.
+    fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        debug_assert!(rows.end <= self.rows && columns.end <= self.columns, "part outside the matrix");
+        let start = rows.start * self.row_stride + columns.start * self.column_stride;
+        // An empty part may start beyond the last number.
+        let values = self.values.get(start..).unwrap_or_default();
+        Matrix { values, rows: rows.len(), columns: columns.len(), ..self }
     }
 
     /// Rows and columns.
@@ -99,7 +111,7 @@ impl<'a, T: Real> Matrix<'a, T> {
 
 /// `out ← scale·a·b`, or `out ← out + scale·a·b` if `add`; `out` is `[a.rows, b.columns]`, row after row.
 ///
-/// With `parallel` the product is spread over the current thread pool; its bits are the same.
+/// With `parallel` the product is cut into tiles, by its shape alone, that are spread over the current thread pool.
 pub(crate) fn product<T: Real>(
     out: &mut [T],
     a: Matrix<'_, T>,
@@ -108,17 +120,63 @@ pub(crate) fn product<T: Real>(
     add: bool,
     parallel: bool,
 ) {
-    assert_eq!(out.len(), a.rows * b.columns, "size of a product");
-    // SAFETY: `out` holds exactly rows · columns numbers, row after row, and is borrowed alone.
-    unsafe { product_into(out.as_mut_ptr(), (a.rows, b.columns), b.columns, a, b, scale, add, parallel) }
+    let size @ (rows, columns) = (a.rows, b.columns);
+    assert_eq!(out.len(), rows * columns, "size of a product");
+    if !parallel || rows * columns * a.columns < ALONE {
+        // SAFETY: `out` holds exactly rows · columns numbers, row after row, and is borrowed alone.
+        return unsafe { product_into(out.as_mut_ptr(), size, columns, a, b, scale, add) };
+    }
+    let start = Shared(out.as_mut_ptr());
+    tiles(size).into_par_iter().with_max_len(1).for_each(|(tile_rows, tile_columns)| {
+        let inner = 0..a.columns;
+        let (a, b) = (a.part(tile_rows.clone(), inner.clone()), b.part(inner, tile_columns.clone()));
+        let size = (tile_rows.len(), tile_columns.len());
+        // SAFETY: `out` is borrowed alone, a tile lies inside it, and no two tiles share a number.
+        unsafe {
+            let out = start.number(tile_rows.start * columns + tile_columns.start);
+            product_into(out, size, columns, a, b, scale, add);
+        }
+    });
 }
 
-/// [`product`] into rows that lie `row_stride` apart.
+/// Multiply–adds from which on a product is worth waking the thread pool.
+const ALONE: usize = 1 << 20;
+
+/// Tiles that cover a matrix of this size. The product packs its operands anew for every tile: narrow and tall tiles
+/// cost least where there are few columns, and there should be enough tiles for the threads to share evenly.
+fn tiles((rows, columns): (usize, usize)) -> Vec<(Range<usize>, Range<usize>)> {
+    const WANTED: usize = 8;
+    const COLUMNS: Range<usize> = 64..1024;
+    const ROWS: Range<usize> = 256..2048;
+    let wide = columns.div_ceil(WANTED).next_multiple_of(COLUMNS.start).min(COLUMNS.end);
+    let rows_wanted = WANTED.div_ceil(columns.div_ceil(wide));
+    let tall = rows.div_ceil(rows_wanted).clamp(ROWS.start, ROWS.end);
+    let cut = |whole: usize, size: usize| {
+        (0..whole).step_by(size).map(move |start| start..(start + size).min(whole))
+    };
+    cut(rows, tall).flat_map(|rows| cut(columns, wide).map(move |columns| (rows.clone(), columns))).collect()
+}
+
+/// Where the tiles of a product are written, by many threads.
+struct Shared<T>(*mut T);
+
+// SAFETY: the pointer is handed to tiles that share no number.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// # Safety
+    /// The index must lie inside the memory.
+    unsafe fn number(&self, index: usize) -> *mut T {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.add(index) }
+    }
+}
+
+/// [`product`] into rows that lie `row_stride` apart, on the calling thread.
 ///
 /// # Safety
 /// Element (r, c) of `size`, at `out + r·row_stride + c`, must lie in live memory that nothing else reads
 /// or writes meanwhile.
-#[allow(clippy::too_many_arguments)]
 pub(crate) unsafe fn product_into<T: Real>(
     out: *mut T,
     (rows, columns): (usize, usize),
@@ -127,7 +185,6 @@ pub(crate) unsafe fn product_into<T: Real>(
     b: Matrix<'_, T>,
     scale: T,
     add: bool,
-    parallel: bool,
 ) {
     assert_eq!(a.columns, b.rows, "inner sizes of a product");
     assert_eq!((rows, columns), (a.rows, b.columns), "size of a product");
@@ -143,7 +200,6 @@ pub(crate) unsafe fn product_into<T: Real>(
         }
         return;
     }
-    let parallelism = if parallel { Parallelism::Rayon(0) } else { Parallelism::None };
     // SAFETY: `Matrix` keeps every element of a and b inside its slice; the caller vouches for `out`.
     unsafe {
         gemm::gemm(
@@ -165,14 +221,54 @@ pub(crate) unsafe fn product_into<T: Real>(
             false,
             false,
             false,
-            parallelism,
+            Parallelism::None,
         );
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Matrix, product};
+    use super::{Matrix, product, tiles};
+
+    /// Tiles cover every number once, also at sizes that they do not divide.
+    #[test]
+    fn tiles_have_one_writer_a_number() {
+        for (rows, columns) in
+            [(1, 1), (1, 9000), (9000, 1), (300, 65), (2049, 1023), (256, 1024), (700, 700)]
+        {
+            let mut writers = vec![0u8; rows * columns];
+            for (tile_rows, tile_columns) in tiles((rows, columns)) {
+                assert!(!tile_rows.is_empty() && !tile_columns.is_empty());
+                for row in tile_rows {
+                    writers[row * columns..][tile_columns.clone()]
+                        .iter_mut()
+                        .for_each(|writers| *writers += 1);
+                }
+            }
+            assert!(writers.iter().all(|&writers| writers == 1), "{rows} × {columns}");
+        }
+    }
+
+    /// A product large enough to be cut, with operands in every orientation, equals the same product made at once.
+    #[test]
+    fn tiles_equal_the_whole() {
+        let (m, k, n) = (517, 33, 301);
+        let numbers =
+            |len: usize, step: f64| -> Vec<f64> { (0..len).map(|i| (i as f64 * step).sin()).collect() };
+        let (a, b) = (numbers(m * k, 0.7), numbers(k * n, 1.3));
+        assert!(m * k * n >= super::ALONE && tiles((m, n)).len() > 1);
+        for a in [Matrix::new(&a, m, k), Matrix::new(&a, k, m).t()] {
+            for b in [Matrix::new(&b, k, n), Matrix::new(&b, n, k).t()] {
+                for add in [false, true] {
+                    let start = if add { 1.0 } else { f64::NAN };
+                    let [mut cut, mut whole] = [(); 2].map(|()| vec![start; m * n]);
+                    product(&mut cut, a, b, 0.5, add, true);
+                    product(&mut whole, a, b, 0.5, add, false);
+                    assert!(cut.iter().zip(&whole).all(|(x, y)| (x - y).abs() < 1e-12));
+                }
+            }
+        }
+    }
 
     #[test]
     fn equals_the_definition_in_every_orientation() {

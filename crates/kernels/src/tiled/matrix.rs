@@ -69,16 +69,7 @@ pub(crate) fn product<T: Real>(
     let size = (destination.rows, destination.columns);
     // SAFETY: the constructors keep the rows inside memory that the destination holds exclusively.
     unsafe {
-        product_into(
-            destination.start,
-            size,
-            destination.row_stride,
-            left,
-            right,
-            factor,
-            mode == Into::Add,
-            false,
-        );
+        product_into(destination.start, size, destination.row_stride, left, right, factor, mode == Into::Add);
     }
 }
 
