@@ -22,7 +22,7 @@ pub(crate) use level::Level;
 pub(crate) use memory::{expand, indices, output, owned, serves, slice, tensor, with_real};
 pub(crate) use product::{Matrix, product, product_into, viewable};
 pub(crate) use real::Real;
-pub(crate) use reduce::{largest, sum, sum2};
+pub(crate) use reduce::{add_largest, largest, map_sum, sum, sum2};
 pub(crate) use rows::{Rows, with_rows};
 pub(crate) use transpose::{ByRows, transpose};
 pub(crate) use vectorised::vectorised;

@@ -63,6 +63,44 @@ pub(crate) fn sum2<T: Real>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T {
     fold(&mut lanes, &rest[..remainder.0.len()], plus)
 }
 
+/// `x_i ← f(x_i)`, and the sum of the results: [`sum`] in the pass that makes its terms.
+#[inline(always)]
+pub(crate) fn map_sum<T: Real>(x: &mut [T], f: impl Fn(T) -> T) -> T {
+    let (mut lanes, mut rest) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+    let mut chunks = x.chunks_exact_mut(LANES);
+    for chunk in chunks.by_ref() {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *x = f(*x);
+            *lane += *x;
+        }
+    }
+    let remainder = chunks.into_remainder();
+    for (rest, x) in rest.iter_mut().zip(remainder.iter_mut()) {
+        *x = f(*x);
+        *rest = *x;
+    }
+    fold(&mut lanes, &rest[..remainder.len()], plus)
+}
+
+/// `x_i ← x_i + y_i` over slices of one length, and the [`largest`] of the results.
+#[inline(always)]
+pub(crate) fn add_largest<T: Real>(x: &mut [T], y: &[T]) -> T {
+    let mut lanes = [T::NEG_INFINITY; LANES];
+    let (mut xs, ys) = (x.chunks_exact_mut(LANES), y.chunks_exact(LANES));
+    let last = ys.remainder();
+    for (x, y) in xs.by_ref().zip(ys) {
+        for ((lane, x), &y) in lanes.iter_mut().zip(x).zip(y) {
+            *x += y;
+            *lane = x.larger(*lane);
+        }
+    }
+    let remainder = xs.into_remainder();
+    for (x, &y) in remainder.iter_mut().zip(last) {
+        *x += y;
+    }
+    fold(&mut lanes, remainder, |lane, x| x.larger(lane))
+}
+
 /// max x_i; −∞ of nothing. What is not a number is passed over.
 #[inline(always)]
 pub(crate) fn largest<T: Real>(x: &[T]) -> T {
@@ -79,7 +117,7 @@ pub(crate) fn largest<T: Real>(x: &[T]) -> T {
 
 #[cfg(test)]
 mod tests {
-    use super::{largest, sum, sum2};
+    use super::{add_largest, largest, map_sum, sum, sum2};
 
     #[test]
     fn largest_is_found_anywhere() {
@@ -99,6 +137,21 @@ mod tests {
             let n = f64::from(n);
             assert_eq!(sum(&x, |x: f64| x), n * (n + 1.0) / 2.0);
             assert_eq!(sum2(&x, &x, |x, y| x * y), n * (n + 1.0) * (2.0 * n + 1.0) / 6.0);
+        }
+    }
+
+    #[test]
+    fn one_pass_gives_the_bits_of_two() {
+        for n in [0, 1, 2, 31, 32, 33, 63, 64, 65, 100] {
+            let x: Vec<f64> = (1..=n).map(|i| f64::from(i).sin()).collect();
+            let y: Vec<f64> = (1..=n).map(|i| f64::from(i).cos()).collect();
+            let (mut mapped, mut added) = (x.clone(), x.clone());
+            let mapped_sum = map_sum(&mut mapped, |x| x * x + 0.1);
+            let added_largest = add_largest(&mut added, &y);
+            let expected: Vec<f64> = x.iter().map(|x| x * x + 0.1).collect();
+            assert_eq!((mapped_sum, mapped), (sum(&expected, |x: f64| x), expected));
+            let expected: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x + y).collect();
+            assert_eq!((added_largest, added), (largest(&expected), expected));
         }
     }
 }

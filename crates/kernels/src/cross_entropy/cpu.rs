@@ -85,9 +85,10 @@ fn forward_as<T: Real>(inputs: &Inputs, needed: [bool; 3]) -> (FlexTensor, Opera
     (tensor(vec![T::of(loss)], [1]), gradients)
 }
 
-/// Rows of a block: at most 2²³ logits at a time, within bounds where products run at full speed.
+/// Rows of a block: at most 2²² logits at a time, which a shared cache holds, within bounds where products run at full
+/// speed.
 fn block_size(vocabulary: usize) -> usize {
-    ((1 << 23) / vocabulary.max(1)).clamp(64, 1024)
+    ((1 << 22) / vocabulary.max(1)).clamp(64, 1024)
 }
 
 /// The rows that count.

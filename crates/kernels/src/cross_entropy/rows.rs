@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::{Real, block_rows, largest, sum, vectorised};
+use crate::cpu::{Real, add_largest, block_rows, largest, map_sum, vectorised};
 
 /// A row that counts.
 #[derive(Clone, Copy)]
@@ -13,6 +13,9 @@ pub(super) struct Row<T> {
     pub weight: T,
 }
 
+/// Fewest rows of a group: each writes a vector of the vocabulary for its sums, which must stay small beside its logits.
+const FEWEST: usize = 32;
+
 /// Turns logits without bias into `weight · (softmax − onehot(target))`, in place. Returns the weighted loss
 /// and, if asked, the sums of groups of rows of the result, a vector of the vocabulary for each group.
 pub(super) fn soft_targets<T: Real>(
@@ -22,7 +25,7 @@ pub(super) fn soft_targets<T: Real>(
     sum_rows: bool,
 ) -> (f64, Vec<T>) {
     let vocabulary = logits.len() / rows.len().max(1);
-    let group = block_rows(vocabulary);
+    let group = block_rows(vocabulary).max(FEWEST);
     let groups = rows.len().div_ceil(group);
     let mut sums = vec![T::ZERO; if sum_rows { groups * vocabulary } else { 0 }];
     let mut totals: Vec<&mut [T]> = sums.chunks_mut(vocabulary.max(1)).collect();
@@ -45,25 +48,27 @@ pub(super) fn soft_targets<T: Real>(
 vectorised! {
     /// One row. An empty bias is none, an empty total is not added to.
     fn soft_target<T: Real>(logits: &mut [T], bias: &[T], row: &Row<T>, total: &mut [T]) -> f64 {
-        for (logit, &bias) in logits.iter_mut().zip(bias) {
-            *logit += bias;
-        }
-        let highest = largest(logits);
+        let highest = if bias.is_empty() { largest(logits) } else { add_largest(logits, bias) };
         let target = logits[row.target];
-        for logit in logits.iter_mut() {
-            *logit = (*logit - highest).exp();
-        }
-        let mass = sum(logits, |x: T| x);
+        let mass = map_sum(logits, |logit| (logit - highest).exp());
         let factor = row.weight / mass;
         let negligible = T::NEGLIGIBLE * mass;
-        for x in logits.iter_mut() {
-            // Denormal numbers would slow the products that follow a hundredfold.
-            *x = if *x < negligible { T::ZERO } else { *x * factor };
+        // Denormal numbers would slow the products that follow a hundredfold.
+        let share = |x: T| if x < negligible { T::ZERO } else { x * factor };
+        if let Some(total) = total.get_mut(row.target) {
+            *total += -row.weight;
+        }
+        if total.is_empty() {
+            for x in logits.iter_mut() {
+                *x = share(*x);
+            }
+        } else {
+            for (x, total) in logits.iter_mut().zip(total) {
+                *x = share(*x);
+                *total += *x;
+            }
         }
         logits[row.target] = logits[row.target] - row.weight;
-        for (total, &x) in total.iter_mut().zip(logits.iter()) {
-            *total += x;
-        }
         row.weight.wide() * (mass.wide().ln() + highest.wide() - target.wide())
     }
 }
