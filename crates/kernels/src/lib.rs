@@ -5,6 +5,8 @@
 
 mod activation;
 mod affine_rotary;
+#[cfg(feature = "mimalloc")]
+mod allocator;
 mod attention;
 mod cpu;
 mod cross_entropy;
@@ -29,6 +31,8 @@ mod tiled;
 
 pub use activation::{Activation, activation};
 pub use affine_rotary::affine_rotary;
+#[cfg(feature = "mimalloc")]
+pub use allocator::keep_freed_pages;
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;

@@ -1,4 +1,4 @@
-//! Resident memory of a process.
+//! Memory of a process.
 
 use std::fs;
 
@@ -10,8 +10,25 @@ pub fn peak_memory_mib(process: u32) -> Option<f64> {
     Some(kib / 1024.0)
 }
 
+/// Pages of this process that the system has had to provide so far. Only Linux says so in a file.
+pub fn page_faults() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in brackets, may hold anything; faults are the eighth field after it.
+    let (_, fields) = status.rsplit_once(')')?;
+    fields.split_whitespace().nth(7)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn touching_fresh_memory_faults() {
+        let before = super::page_faults().expect("a count");
+        let fresh = std::hint::black_box(vec![1u8; 64 << 20]);
+        assert!(super::page_faults().expect("a count") > before);
+        drop(fresh);
+    }
+
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_has_a_peak() {

@@ -19,6 +19,7 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    mixlab_kernels::keep_freed_pages();
     match verb::run(Arguments::parse()) {
         Ok(exit) => exit.code(),
         Err(failure) => failure.report(),

@@ -253,6 +253,35 @@ fn an_update_is_timed_beside_its_arithmetic() {
     assert_eq!(desk.run(&["measure", "step", "run.toml", "--rounds", "0"]).code, Some(2));
 }
 
+/// The buffers of one update serve the next. The allocator is asked to give free pages back at once, which the program
+/// must overrule: then it would be thousands of faults an update.
+#[test]
+#[cfg(target_os = "linux")]
+fn updates_do_not_fault_pages_once_warm() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let arguments = [
+        "measure",
+        "step",
+        "run.toml",
+        "--rounds",
+        "8",
+        "--warm-up",
+        "4",
+        "--json",
+        "--set",
+        "model.width=128",
+        "--set",
+        "train.batch=64",
+    ];
+    let output =
+        desk.command(&arguments).env("MIMALLOC_PURGE_DELAY", "0").output().expect("the program runs");
+    let json = String::from_utf8(output.stdout).expect("text");
+    let report: serde_json::Value = serde_json::from_str(&json).expect("figures");
+    let faults = report["page_faults"].as_f64().expect("a count");
+    assert!(faults < 50.0, "{faults} page faults an update");
+}
+
 #[test]
 fn an_update_is_split_by_operation() {
     let desk = Desk::new();

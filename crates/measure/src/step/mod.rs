@@ -9,7 +9,7 @@ use mixlab_train::{Config, Observer, Task, TrainError, task};
 use serde::Serialize;
 
 use crate::cost::MultiplyAdds;
-use crate::memory::peak_memory_mib;
+use crate::memory::{page_faults, peak_memory_mib};
 use crate::study::median;
 
 pub use ceiling::ceiling_gflops;
@@ -45,6 +45,8 @@ pub struct StepReport {
     pub tokens_per_second: f64,
     /// Highest resident memory of the process, in MiB; absent where the system does not tell.
     pub peak_rss_mib: Option<f64>,
+    /// Pages the system had to provide in an update, on average over those timed; absent where it does not tell.
+    pub page_faults: Option<f64>,
     /// 10⁹ operations a second by the count of [`MultiplyAdds`], over the median time.
     pub gflops: f64,
     /// The fastest matrix product of the same process.
@@ -87,11 +89,14 @@ pub fn measure_step(
     if options.profile {
         mixlab_kernels::profile::open();
     }
+    let faults_before = page_faults();
     for step in options.warm_up..options.warm_up + rounds {
         let (seconds, update) = update(step)?;
         times.push(seconds);
         tokens += update.tokens;
     }
+    let page_faults =
+        page_faults().zip(faults_before).map(|(after, before)| (after - before) as f64 / rounds as f64);
     let profile = options
         .profile
         .then(|| profile::shares(&mixlab_kernels::profile::close(), rounds, times.iter().sum()));
@@ -107,6 +112,7 @@ pub fn measure_step(
         max_ms: 1e3 * times.iter().copied().fold(0.0, f64::max),
         tokens_per_second: tokens as f64 / times.len() as f64 / middle,
         peak_rss_mib,
+        page_faults,
         gflops: gigaoperations / middle,
         ceiling_gflops,
         share_of_ceiling: gigaoperations / middle / ceiling_gflops,

@@ -94,6 +94,7 @@ fn text(report: &StepReport) -> String {
         row("speed", format!("{:.0} tokens/s", report.tokens_per_second)),
     ];
     rows.extend(report.peak_rss_mib.map(|mib| row("peak memory", format!("{mib:.0} MiB"))));
+    rows.extend(report.page_faults.map(|faults| row("page faults", format!("{faults:.0} an update"))));
     rows.extend([
         row("parameters", report.parameters.to_string()),
         row("arithmetic", format!("{:.1} GFLOP an update", report.gigaoperations)),
