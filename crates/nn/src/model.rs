@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
+use mixlab_kernels::{Activation, linear};
 
 use crate::backbone::Backbone;
 use crate::embed::{Embedding, EmbeddingSizes};
@@ -83,11 +84,8 @@ impl LanguageModel {
     /// whole: it hands [`LanguageModel::output_weight`] to the fused cross-entropy.
     pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
         let (weight, bias) = self.output_weight();
-        let logits = hidden.matmul(weight.transpose().unsqueeze());
-        match bias {
-            Some(bias) => logits + bias.unsqueeze(),
-            None => logits,
-        }
+        // The kernel reads the matrix where it lies; the engine's product would copy its transpose for every token.
+        linear(hidden, weight.transpose(), bias, Activation::Identity)
     }
 
     /// An empty streaming state for `batch` sequences.
