@@ -1,9 +1,10 @@
 //! Measurement: [`study`], the one harness for every set of runs that is compared; [`step`], the time of one
-//! update; [`cost`], the arithmetic in it.
+//! update; [`decode`], that of one more token; [`cost`], the arithmetic in an update.
 
 #![forbid(unsafe_code)]
 
 pub mod cost;
+pub mod decode;
 mod memory;
 pub mod step;
 pub mod study;

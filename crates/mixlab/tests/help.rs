@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 18] = [
+const VERBS: [&[&str]; 19] = [
     &[],
     &["new"],
     &["train"],
@@ -15,6 +15,7 @@ const VERBS: [&[&str]; 18] = [
     &["generate"],
     &["measure"],
     &["measure", "step"],
+    &["measure", "decode"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],

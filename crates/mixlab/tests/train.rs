@@ -253,6 +253,43 @@ fn an_update_is_timed_beside_its_arithmetic() {
     assert_eq!(desk.run(&["measure", "step", "run.toml", "--rounds", "0"]).code, Some(2));
 }
 
+#[test]
+fn a_growing_text_is_timed_in_windows() {
+    let desk = Desk::new();
+    desk.write("run.toml", TINY);
+    let arguments = ["measure", "decode", "run.toml", "--warm-up", "4", "--tokens", "25", "--windows", "2"];
+    let text = desk.good(&arguments).stdout;
+    for words in ["4 to 14", "14 to 25", "tokens/s", "over first"] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    let json = desk.good(&[&arguments[..], &["--json"]].concat()).stdout;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let rate = |value: &serde_json::Value| value["tokens_per_second"].as_f64().unwrap();
+    let windows = report["windows"].as_array().unwrap();
+    assert!(windows.iter().all(|window| window["time_over_first"].as_f64().unwrap() > 0.0), "{json}");
+    // 21 tokens in the time of both windows.
+    let seconds = 10.0 / rate(&windows[0]) + 11.0 / rate(&windows[1]);
+    assert!((rate(&report) * seconds / 21.0 - 1.0).abs() < 1e-9, "{json}");
+    for (tokens, windows, words) in [("25", "0", "--windows"), ("5", "2", "at least 6")] {
+        let wrong = desk.run(&[
+            "measure",
+            "decode",
+            "run.toml",
+            "--warm-up",
+            "4",
+            "--tokens",
+            tokens,
+            "--windows",
+            windows,
+        ]);
+        assert!(wrong.code == Some(2) && wrong.stderr.contains(words), "{}", wrong.stderr);
+    }
+    let learned = desk.run(
+        &[&arguments[..], &["--set", "model.position.kind=learned", "--set", "model.max_length=20"]].concat(),
+    );
+    assert!(learned.code == Some(2) && learned.stderr.contains("at most 20"), "{}", learned.stderr);
+}
+
 /// The buffers of one update serve the next. The allocator is asked to give free pages back at once, which the program
 /// must overrule: then it would be thousands of faults an update.
 #[test]

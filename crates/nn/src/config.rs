@@ -163,6 +163,12 @@ impl ModelConfig {
         self.initialisation().validate()
     }
 
+    /// The longest sequence the model is defined for, if there is one.
+    pub fn maximum_length(&self) -> Option<usize> {
+        let length = self.max_length;
+        [self.mixer.maximum_length(length), self.position.maximum_length(length)].into_iter().flatten().min()
+    }
+
     /// Makes the model; every parameter is a function of (`seed`, its path).
     ///
     /// # Errors

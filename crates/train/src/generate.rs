@@ -190,13 +190,6 @@ impl Generator<'_> {
             }
         }
     }
-
-    /// The longest text the model is defined for, if there is such a length.
-    fn maximum(&self) -> Option<usize> {
-        let length = self.config.max_length;
-        let parts = [self.config.mixer.maximum_length(length), self.config.position.maximum_length(length)];
-        parts.into_iter().flatten().min()
-    }
 }
 
 /// What a model remembers of the text so far.
@@ -212,7 +205,7 @@ struct Memory<'a> {
 impl Memory<'_> {
     /// Logits after the last token of `history`, of which earlier calls have seen a prefix.
     fn logits(&mut self, history: &[u32]) -> Result<Vec<f64>, TrainError> {
-        if let Some(maximum) = self.generator.maximum()
+        if let Some(maximum) = self.generator.config.maximum_length()
             && history.len() - self.forgotten > maximum
         {
             self.forgotten = history.len() - maximum.div_ceil(2);

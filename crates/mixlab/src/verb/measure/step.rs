@@ -1,6 +1,6 @@
-//! `mixlab measure`: what something takes on this machine.
+//! `mixlab measure step`: what an update takes.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use mixlab_measure::step::{OperationShare, PassShare, StepOptions, StepReport, measure_step};
 use mixlab_train::set_threads;
 
@@ -9,18 +9,6 @@ use crate::failure::{Exit, Failure};
 use crate::input::read_config;
 use crate::output::{columns, print, print_json};
 use crate::progress::Display;
-
-/// Measure what a config takes on this machine
-#[derive(Debug, Args)]
-pub struct Measure {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    Step(Step),
-}
 
 /// Time one update, beside the arithmetic in it
 ///
@@ -32,7 +20,7 @@ enum Action {
 #[command(after_long_help = "\
 Example:
   mixlab measure step configs/quickstart.toml --rounds 20 --json")]
-struct Step {
+pub struct Step {
     #[command(flatten)]
     source: ConfigSource,
 
@@ -55,16 +43,8 @@ struct Step {
     json: bool,
 }
 
-impl Measure {
-    pub fn run(self) -> Result<Exit, Failure> {
-        match self.action {
-            Action::Step(step) => step.run(),
-        }
-    }
-}
-
 impl Step {
-    fn run(self) -> Result<Exit, Failure> {
+    pub fn run(self) -> Result<Exit, Failure> {
         let config = read_config(&self.source)?;
         set_threads(config.value.run.threads);
         let options = StepOptions { warm_up: self.warm_up, rounds: self.rounds, profile: self.profile };

@@ -1,0 +1,30 @@
+//! `mixlab measure`: what something takes on this machine.
+
+mod decode;
+mod step;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::{Exit, Failure};
+
+/// Measure what a config takes on this machine
+#[derive(Debug, Args)]
+pub struct Measure {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Step(step::Step),
+    Decode(decode::Decode),
+}
+
+impl Measure {
+    pub fn run(self) -> Result<Exit, Failure> {
+        match self.action {
+            Action::Step(step) => step.run(),
+            Action::Decode(decode) => decode.run(),
+        }
+    }
+}
