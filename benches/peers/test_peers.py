@@ -2,6 +2,7 @@
 
 import unittest
 
+import readme
 import report
 from gate import judge
 from rows import ROWS, row_named, sizes
@@ -55,6 +56,24 @@ def result(row: str, objection: str | None, others: float = 0.0) -> dict:
         for theirs in (100.0, 200.0)
     ]
     return {"row": row, "rounds": rounds, "failure": None, "objection": objection}
+
+
+class Readme(unittest.TestCase):
+    def test_only_what_stands_between_the_markers_changes(self):
+        text = f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter"
+        self.assertEqual(readme.replaced(text, "new"), f"before\n{readme.BEGIN}\n\nnew\n\n{readme.END}\nafter")
+        for wrong in ("none", readme.END + readme.BEGIN, text + text):
+            with self.assertRaises(ValueError):
+                readme.replaced(wrong, "new")
+
+    def test_a_line_holds_both_sides(self):
+        line = readme.line(result("softmax-256", None))
+        self.assertEqual(line[1:7], ["8 × 256", "50.0", "150", "0.38 (0.25–0.50)", "60.0", "0.83 (0.83–0.83)"])
+        self.assertEqual(line[7:], ["300 / 400", "0.75 (0.75–0.75)", "30 %"])
+
+    def test_no_ratio_where_the_gate_objects(self):
+        line = readme.line(result("softmax-256", "a test failed"))
+        self.assertEqual([line[4], line[6], line[8]], [readme.NOTHING] * 3)
 
 
 class Report(unittest.TestCase):
