@@ -52,12 +52,15 @@ impl<'a, T> Matrix<'a, T> {
     }
 
     /// A part of the matrix, without moving a number.
+    ///
+    /// # Panics
+    /// If it is not inside.
     fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
-        debug_assert!(rows.end <= self.rows && columns.end <= self.columns, "part outside the matrix");
+        assert!(rows.end <= self.rows && columns.end <= self.columns, "part outside the matrix");
         let start = rows.start * self.row_stride + columns.start * self.column_stride;
         // An empty part may start beyond the last number.
         let values = self.values.get(start..).unwrap_or_default();
-        Matrix { values, rows: rows.len(), columns: columns.len(), ..self }
+        Self::strided(values, rows.len(), columns.len(), self.row_stride, self.column_stride)
     }
 
     /// Rows and columns.
