@@ -5,13 +5,16 @@
 
 mod activation;
 mod affine_rotary;
+mod allocations;
 #[cfg(feature = "mimalloc")]
 mod allocator;
 mod attention;
+mod convolution;
 mod cpu;
 mod cross_entropy;
 mod dropout;
 mod embedding;
+mod fourier_mix;
 mod gated;
 mod gradients;
 #[cfg(test)]
@@ -26,16 +29,21 @@ mod optimizer;
 pub mod profile;
 mod rotary;
 mod score_attention;
+mod softmax;
 mod softmax_attention;
 mod tiled;
+mod token_linear;
 
 pub use activation::{Activation, activation};
 pub use affine_rotary::affine_rotary;
+pub use allocations::{AllocationCount, CountingAllocator};
 #[cfg(feature = "mimalloc")]
 pub use allocator::keep_freed_pages;
+pub use convolution::{ChannelMap, ConvolutionOptions, depthwise_convolution, dynamic_convolution};
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
+pub use fourier_mix::{FourierGroups, fourier_mix, fourier_mix_by_product};
 pub use gated::{gated_product, glu};
 pub use linear::linear;
 pub use linear_attention::{LinearOptions, linear_attention};
@@ -45,7 +53,9 @@ pub use norm::{NormKind, add_norm, norm};
 pub use optimizer::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, Updated, global_norm, optimizer_update};
 pub use rotary::{RotaryLayout, RotaryOptions, rotary};
 pub use score_attention::{ScoreOptions, ScoreWeight, score_attention};
+pub use softmax::softmax;
 pub use softmax_attention::{SoftmaxOptions, softmax_attention};
+pub use token_linear::{TokenOptions, token_linear};
 
 /// Name of the widest instruction set that the CPU kernels use here: `baseline`, `avx2` or `avx512`.
 ///

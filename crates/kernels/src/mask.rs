@@ -56,7 +56,7 @@ impl Mask {
     }
 
     /// True where a pair is *hidden*, `[batch, queries, keys]`.
-    pub(crate) fn hidden(&self, geometry: &Geometry, device: &Device) -> Tensor<3, Bool> {
+    pub fn hidden(&self, geometry: &Geometry, device: &Device) -> Tensor<3, Bool> {
         let Geometry { batch, queries, keys, .. } = *geometry;
         let mut hidden = Vec::with_capacity(batch * queries * keys);
         for b in 0..batch {

@@ -81,7 +81,10 @@ mod tests {
 
     use super::{LIMIT, Level};
     use crate::harness::{Inputs, evaluate};
-    use crate::{Activation, NormKind, activation, embedding, gated_product, norm};
+    use crate::{
+        Activation, NormKind, activation, depthwise_convolution, dynamic_convolution, embedding,
+        gated_product, norm, softmax,
+    };
 
     /// Value and gradients of one operation, named.
     fn bits<const D: usize>(
@@ -121,6 +124,22 @@ mod tests {
                 };
                 crate::softmax_attention(q, k, v, options)
             });
+            for renormalise in [false, true] {
+                let options = crate::ConvolutionOptions {
+                    causal: false,
+                    dilation: 1,
+                    channels: crate::ChannelMap::Contiguous,
+                    renormalise,
+                    mask: crate::Mask::default(),
+                };
+                bits("shared filters", precision, |t| {
+                    depthwise_convolution(t.input("x", [2, 70, 77]), t.input("f", [7, 5]), options.clone())
+                });
+                bits("own filters", precision, |t| {
+                    dynamic_convolution(t.input("x", [2, 70, 77]), t.input("f", [2, 70, 7, 5]), options)
+                });
+            }
+            bits("softmax", precision, |t| softmax(t.input("x", [9, 77])));
             bits("embedding", precision, |t| {
                 let weight = t.input("weight", [6, 33]);
                 let ids = Tensor::<2, Int>::from_data([[1, 5, 1], [0, 2, 1]], t.device());

@@ -55,7 +55,7 @@ impl<'a, T> Matrix<'a, T> {
     ///
     /// # Panics
     /// If it is not inside.
-    fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
+    pub(crate) fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
         assert!(rows.end <= self.rows && columns.end <= self.columns, "part outside the matrix");
         let start = rows.start * self.row_stride + columns.start * self.column_stride;
         // An empty part may start beyond the last number.
@@ -125,19 +125,57 @@ pub(crate) fn product<T: Real>(
 ) {
     let size @ (rows, columns) = (a.rows, b.columns);
     assert_eq!(out.len(), rows * columns, "size of a product");
-    if !parallel || rows * columns * a.columns < ALONE {
-        // SAFETY: `out` holds exactly rows · columns numbers, row after row, and is borrowed alone.
-        return unsafe { product_into(out.as_mut_ptr(), size, columns, a, b, scale, add) };
+    // SAFETY: `out` holds exactly rows · columns numbers, row after row, and is borrowed alone.
+    unsafe { spread(out.as_mut_ptr(), size, columns, a, b, scale, add, parallel) }
+}
+
+/// Adds `a·b` to a block of a wider matrix, whose row r begins at `out[r·row_stride]`; `parallel` as in [`product`].
+///
+/// # Panics
+/// If the block reaches outside `out` or its rows overlap.
+pub(crate) fn add_product<T: Real>(
+    out: &mut [T],
+    row_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    parallel: bool,
+) {
+    let size @ (rows, columns) = (a.rows, b.columns);
+    assert!(rows <= 1 || columns <= row_stride, "rows of {columns} numbers do not fit into {row_stride}");
+    let reach = rows.saturating_sub(1) * row_stride + columns;
+    assert!(rows * columns == 0 || reach <= out.len(), "a block reaches outside its matrix");
+    // SAFETY: the rows lie inside `out` and apart from each other, and `out` is borrowed alone.
+    unsafe { spread(out.as_mut_ptr(), size, row_stride, a, b, T::ONE, true, parallel) }
+}
+
+/// [`product_into`], spread over the current thread pool if `parallel`.
+///
+/// # Safety
+/// As for [`product_into`].
+#[allow(clippy::too_many_arguments)]
+unsafe fn spread<T: Real>(
+    out: *mut T,
+    size: (usize, usize),
+    row_stride: usize,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    scale: T,
+    add: bool,
+    parallel: bool,
+) {
+    if !parallel || size.0 * size.1 * a.columns < ALONE {
+        // SAFETY: the caller's promise.
+        return unsafe { product_into(out, size, row_stride, a, b, scale, add) };
     }
-    let start = Shared(out.as_mut_ptr());
+    let start = Shared(out);
     tiles(size).into_par_iter().with_max_len(1).for_each(|(tile_rows, tile_columns)| {
         let inner = 0..a.columns;
         let (a, b) = (a.part(tile_rows.clone(), inner.clone()), b.part(inner, tile_columns.clone()));
         let size = (tile_rows.len(), tile_columns.len());
-        // SAFETY: `out` is borrowed alone, a tile lies inside it, and no two tiles share a number.
+        // SAFETY: the caller vouches for the whole of `out`, a tile lies inside it, and no two tiles share a number.
         unsafe {
-            let out = start.number(tile_rows.start * columns + tile_columns.start);
-            product_into(out, size, columns, a, b, scale, add);
+            let out = start.number(tile_rows.start * row_stride + tile_columns.start);
+            product_into(out, size, row_stride, a, b, scale, add);
         }
     });
 }
@@ -231,7 +269,7 @@ pub(crate) unsafe fn product_into<T: Real>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Matrix, product, tiles};
+    use super::{Matrix, add_product, product, tiles};
 
     /// Tiles cover every number once, also at sizes that they do not divide.
     #[test]
@@ -269,6 +307,27 @@ mod tests {
                     product(&mut whole, a, b, 0.5, add, false);
                     assert!(cut.iter().zip(&whole).all(|(x, y)| (x - y).abs() < 1e-12));
                 }
+            }
+        }
+    }
+
+    /// The block of a wider matrix gets the product added, at once or in tiles, and the gaps stay.
+    #[test]
+    fn blocks_of_a_wider_matrix() {
+        let (m, k, n, stride) = (300, 17, 260, 267);
+        let numbers =
+            |len: usize, step: f64| -> Vec<f64> { (0..len).map(|i| (i as f64 * step).sin()).collect() };
+        let (a, b) = (numbers(m * k, 0.7), numbers(k * n, 1.3));
+        assert!(m * k * n >= super::ALONE && tiles((m, n)).len() > 1);
+        let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
+        let mut expected = vec![2.0; m * n];
+        product(&mut expected, a, b, 1.0, true, false);
+        for parallel in [false, true] {
+            let mut out = vec![2.0; (m - 1) * stride + n];
+            add_product(&mut out, stride, a, b, parallel);
+            for (row, expected) in out.chunks(stride).zip(expected.chunks(n)) {
+                assert!(row.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-12));
+                assert!(row[n..].iter().all(|&gap| gap == 2.0));
             }
         }
     }

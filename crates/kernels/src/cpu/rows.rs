@@ -35,6 +35,18 @@ impl<'a, T: Real> Rows<'a, T> {
         let start = index * self.stride;
         &self.values[start..start + self.width]
     }
+
+    /// L numbers of a row from `column` on, for loops that have made sure of all their rows before.
+    ///
+    /// # Safety
+    /// [`Rows::row`] must have returned this row or a later one, and `column + L` must not exceed its width.
+    #[inline(always)]
+    pub(crate) unsafe fn part<const L: usize>(&self, index: usize, column: usize) -> &'a [T; L] {
+        let start = index * self.stride + column;
+        debug_assert!(column + L <= self.width && start + L <= self.values.len(), "part outside its row");
+        // SAFETY: no later row ends before this one, and that one ends inside the memory.
+        unsafe { &*self.values.as_ptr().add(start).cast() }
+    }
 }
 
 /// The same tensor, copied only if its rows are not contiguous or lie unevenly.
