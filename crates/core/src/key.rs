@@ -29,6 +29,8 @@ pub enum Purpose {
     Sample,
     /// Data made up for tests and measurements.
     Synthetic,
+    /// How a training example is changed each time it is shown.
+    Augmentation,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Purpose::Mask => 4,
             Purpose::Sample => 5,
             Purpose::Synthetic => 6,
+            Purpose::Augmentation => 7,
         }
     }
 }

@@ -6,27 +6,34 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
+use crate::image::{AugmentConfig, ImageConfig};
 
-/// Which files a run reads, which part of them it never trains on, and how documents become rows.
+/// Which files a run reads, which part of them it never trains on, and how they become rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DataConfig {
-    /// Files or folders to train on. Of a folder, every file of a known format is read, in the order of names.
+    /// Files or folders to train on. Of a folder, every file of a known format is read, in the order of names; a folder of class folders holds pictures.
     pub train: Vec<PathBuf>,
-    /// Files or folders to measure on. When empty, the end of the training text is held out instead.
+    /// Files or folders to measure on. When empty, the end of the training text, or of every class, is held out instead.
     pub evaluate: Vec<PathBuf>,
-    /// The part of the training text, counted in bytes from its end, that is held out when `evaluate` is empty; 0 holds out nothing.
+    /// The part of the training text, counted in bytes from its end, that is held out when `evaluate` is empty; 0 holds out nothing. Of labelled data, the last examples of every class.
     pub evaluate_fraction: f64,
     /// The format of every file; `auto` goes by the file name.
     pub format: FileFormat,
     /// The field or column that holds the text in JSON lines, CSV, TSV and Parquet files.
     pub text_field: String,
+    /// The field or column that holds the label of a text, a word or a whole number, in the same files. Only classifiers read it.
+    pub label_field: String,
     /// Where one document ends and the next begins in plain text files.
     pub document_separator: DocumentSeparator,
     /// How documents are laid into rows of the training length.
     pub packing: Packing,
     /// Whether tokens may attend to other documents in the same row.
     pub segment_masks: SegmentMasks,
+    /// How images are read.
+    pub image: ImageConfig,
+    /// How training images are changed each time they are shown.
+    pub augment: AugmentConfig,
 }
 
 impl Default for DataConfig {
@@ -37,9 +44,12 @@ impl Default for DataConfig {
             evaluate_fraction: 0.1,
             format: FileFormat::Auto,
             text_field: "text".to_owned(),
+            label_field: "label".to_owned(),
             document_separator: DocumentSeparator::File,
             packing: Packing::Packed,
             segment_masks: SegmentMasks::Auto,
+            image: ImageConfig::default(),
+            augment: AugmentConfig::default(),
         }
     }
 }
@@ -48,8 +58,8 @@ impl DataConfig {
     /// Checks every value that the type does not.
     ///
     /// # Errors
-    /// When nothing is named to train on, a fraction lies outside 0 to 0.9, the text field is
-    /// empty, or a path is both trained on and measured on.
+    /// When nothing is named to train on, a fraction lies outside 0 to 0.9, a field has no name, a
+    /// value of `image` or `augment` is out of range, or a path is both trained on and measured on.
     pub fn validate(&self) -> Result<(), DataError> {
         if self.train.is_empty() {
             return Err(DataError::NothingToRead);
@@ -61,13 +71,14 @@ impl DataConfig {
                 range: "0 to 0.9".to_owned(),
             });
         }
-        if self.text_field.is_empty() {
-            return Err(DataError::OutOfRange {
-                key: "data.text_field",
-                value: "\"\"".to_owned(),
-                range: "the name of a field".to_owned(),
-            });
+        for (key, name) in [("data.text_field", &self.text_field), ("data.label_field", &self.label_field)] {
+            if name.is_empty() {
+                let (value, range) = ("\"\"".to_owned(), "the name of a field".to_owned());
+                return Err(DataError::OutOfRange { key, value, range });
+            }
         }
+        self.image.validate()?;
+        self.augment.validate()?;
         match self.evaluate.iter().find(|path| self.train.contains(path)) {
             Some(path) => Err(DataError::Overlap { path: path.clone() }),
             None => Ok(()),
@@ -76,11 +87,11 @@ impl DataConfig {
 }
 
 /// The format of a data file. Gzip (`.gz`) and Zstandard (`.zst`) are recognised on top of every
-/// format but Parquet, which compresses inside.
+/// format but Parquet and pictures, which compress inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
-    /// By the file name: `.txt`, `.text`, `.md`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`, `.parquet`, and the first seven with `.gz` or `.zst`.
+    /// By the file name: `.txt`, `.text`, `.md`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`, `.parquet`, and the first seven with `.gz` or `.zst`. Of images: names with `idx3` or `idx4`, `.bin`, and folders of class folders.
     #[default]
     Auto,
     /// Plain text.
@@ -93,6 +104,14 @@ pub enum FileFormat {
     Tsv,
     /// Apache Parquet.
     Parquet,
+    /// Images in the idx format of MNIST, with the labels in a second file.
+    Idx,
+    /// Records of the binary version of CIFAR-10.
+    Cifar10,
+    /// Records of the binary version of CIFAR-100.
+    Cifar100,
+    /// A folder with one folder of PNG and JPEG pictures for each class.
+    ImageFolder,
 }
 
 /// Where documents end in a plain text file.

@@ -1,7 +1,7 @@
 //! Held-out text, every token of it scored once.
 
 use crate::batch::{BatchBuilder, Window, wants_segments};
-use crate::training::check_size;
+use crate::epochs::{check_size, evaluation_rows};
 use crate::{Corpus, DataError, Packing, SegmentMasks, TokenBatch, Tokenizer};
 
 /// The shape of evaluation batches.
@@ -88,9 +88,8 @@ impl EvaluationData {
         let segments = wants_segments(&self.corpus, self.options.packing, self.options.segment_masks);
         let mut builder =
             BatchBuilder::new(&self.corpus, self.options.length, self.padding_id, segments, false);
-        let last = self.windows.len() - 1;
-        for row in index * self.options.batch..(index + 1) * self.options.batch {
-            builder.push(self.windows[row.min(last)], row as u64, row <= last);
+        for (row, sample, counts) in evaluation_rows(index, self.options.batch, self.windows.len()) {
+            builder.push(self.windows[row], sample, counts);
         }
         let short = self.windows.iter().any(|window| window.length < self.options.length);
         builder.finish(short)

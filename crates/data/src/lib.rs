@@ -10,6 +10,11 @@
 //!    [`EvaluationData`] scores every token of the held-out text exactly once.
 //! 5. [`mask_batch`] hides tokens for a masked language model.
 //!
+//! A classifier takes another way: [`load_labelled`] reads images or texts with their labels and sets
+//! examples of every class aside; [`ImageTraining`] and [`TextTraining`] answer with the batch of any
+//! step, [`ImageEvaluation`] and [`TextEvaluation`] with every held-out example once. [`ImageInput`]
+//! reads images for a trained model as they were read for its training.
+//!
 //! ```
 //! use mixlab_data::{BatchOptions, Corpus, Documents, Tokenizer, TokenizerConfig, TrainingData};
 //! # fn main() -> Result<(), mixlab_data::DataError> {
@@ -29,9 +34,12 @@ mod batch;
 mod config;
 mod corpus;
 mod documents;
+mod epochs;
 mod error;
 mod evaluation;
+mod image;
 mod inspect;
+mod labelled;
 mod masking;
 mod read;
 mod split;
@@ -44,7 +52,15 @@ pub use corpus::Corpus;
 pub use documents::Documents;
 pub use error::DataError;
 pub use evaluation::{EvaluationData, EvaluationOptions};
+pub use image::{
+    AugmentConfig, Cifar100Label, ImageBatch, ImageConfig, ImageEvaluation, ImageInput, ImageRows, ImageSet,
+    ImageShape, ImageTraining, Normalisation,
+};
 pub use inspect::{FileSummary, inspect};
+pub use labelled::{
+    LabelledData, LabelledSet, LabelledTexts, TextBatch, TextEvaluation, TextTraining, load_labelled,
+    read_labelled,
+};
 pub use masking::{MaskingConfig, mask_batch};
 pub use read::read_file;
 pub use split::{TextSplit, load};

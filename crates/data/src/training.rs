@@ -1,10 +1,7 @@
 //! The batch of every step, as a pure function of (files, seed, step).
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use mixlab_core::{Key, Purpose};
-
 use crate::batch::{BatchBuilder, Window, document_windows, wants_segments};
+use crate::epochs::{Epochs, check_size};
 use crate::{BatchOptions, Corpus, DataError, Packing, TokenBatch, Tokenizer};
 
 /// Training rows in their order of use.
@@ -21,17 +18,15 @@ pub struct TrainingData {
     corpus: Corpus,
     options: BatchOptions,
     padding_id: u32,
-    key: Key,
+    epochs: Epochs,
     rows: Rows,
-    /// The permutation used last: a memory of what is computed, never of what was asked.
-    order: Mutex<Option<(u64, Arc<[usize]>)>>,
 }
 
 /// How an epoch is cut.
 #[derive(Debug)]
 enum Rows {
-    /// So many full rows from the ring of tokens.
-    Packed(usize),
+    /// Full rows from the ring of tokens.
+    Packed,
     /// These rows, each from one document.
     Documents(Vec<Window>),
 }
@@ -47,48 +42,42 @@ impl TrainingData {
         options: BatchOptions,
         seed: u64,
     ) -> Result<Self, DataError> {
-        check_size("train.batch", options.batch)?;
         check_size("train.length", options.length)?;
-        check_size("train.accumulation", options.accumulation)?;
         let (tokens, length) = (corpus.tokens(), options.length);
-        let rows = match options.packing {
-            Packing::Packed => Rows::Packed(tokens / length),
-            Packing::Documents => Rows::Documents(document_windows(&corpus, length)),
+        let (rows, count) = match options.packing {
+            Packing::Packed => (Rows::Packed, tokens / length),
+            Packing::Documents => {
+                let windows = document_windows(&corpus, length);
+                let count = windows.len();
+                (Rows::Documents(windows), count)
+            }
         };
-        let key = Key::root(seed).purpose(Purpose::Order);
-        let padding_id = tokenizer.padding();
-        let data = TrainingData { corpus, options, padding_id, key, rows, order: Mutex::new(None) };
-        match data.rows_per_epoch() {
-            0 => Err(DataError::TooShort { part: "training", tokens, length }),
-            _ => Ok(data),
+        if count == 0 {
+            return Err(DataError::TooShort { part: "training", tokens, length });
         }
+        let epochs = Epochs::new(count, options.batch, options.accumulation, seed)?;
+        Ok(TrainingData { padding_id: tokenizer.padding(), corpus, options, epochs, rows })
     }
 
     /// The rows of micro-batch `micro` of step `step`. The same arguments always give the same batch.
     pub fn batch(&self, step: u64, micro: usize) -> TokenBatch {
-        let per_step = (self.options.batch * self.options.accumulation) as u64;
-        let first = step * per_step + (micro * self.options.batch) as u64;
         let segments = wants_segments(&self.corpus, self.options.packing, self.options.segment_masks);
         let mut builder =
             BatchBuilder::new(&self.corpus, self.options.length, self.padding_id, segments, true);
-        for row in first..first + self.options.batch as u64 {
-            builder.push(self.window(row), row, true);
+        for sample in self.epochs.samples(step, micro) {
+            builder.push(self.window(sample), sample, true);
         }
         builder.finish(self.options.packing == Packing::Documents)
     }
 
     /// Rows in one epoch.
     pub fn rows_per_epoch(&self) -> usize {
-        match &self.rows {
-            Rows::Packed(rows) => *rows,
-            Rows::Documents(windows) => windows.len(),
-        }
+        self.epochs.rows()
     }
 
     /// How often the data has been gone through when `steps` steps are done.
     pub fn epochs(&self, steps: u64) -> f64 {
-        let rows = steps as f64 * (self.options.batch * self.options.accumulation) as f64;
-        rows / self.rows_per_epoch() as f64
+        self.epochs.after(steps)
     }
 
     /// The tokens behind the rows.
@@ -96,40 +85,18 @@ impl TrainingData {
         &self.corpus
     }
 
-    fn window(&self, row: u64) -> Window {
-        let rows = self.rows_per_epoch() as u64;
-        let epoch = row / rows;
-        let index = self.order(epoch)[(row % rows) as usize];
+    fn window(&self, sample: u64) -> Window {
+        let row = self.epochs.row(sample);
         match &self.rows {
-            Rows::Documents(windows) => windows[index],
-            Rows::Packed(_) => {
+            Rows::Documents(windows) => windows[row],
+            Rows::Packed => {
                 let tokens = self.corpus.tokens();
-                let phase = self.key.index(epoch).site("phase").sample(0).below(0, tokens as u64) as usize;
-                let start = (phase + index * self.options.length) % tokens;
+                let phase = self.epochs.key(sample).site("phase").sample(0).below(0, tokens as u64) as usize;
+                let start = (phase + row * self.options.length) % tokens;
                 Window { start, length: self.options.length, scored_from: 0 }
             }
         }
     }
-
-    fn order(&self, epoch: u64) -> Arc<[usize]> {
-        let mut cached = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, order)) = &*cached
-            && *of == epoch
-        {
-            return Arc::clone(order);
-        }
-        let stream = self.key.index(epoch).site("permutation").sample(0);
-        let order: Arc<[usize]> = stream.permutation(self.rows_per_epoch()).into();
-        *cached = Some((epoch, Arc::clone(&order)));
-        order
-    }
-}
-
-pub(crate) fn check_size(key: &'static str, value: usize) -> Result<(), DataError> {
-    if value == 0 {
-        return Err(DataError::OutOfRange { key, value: "0".to_owned(), range: "at least 1".to_owned() });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -223,13 +190,6 @@ mod tests {
             missed.push(seen);
         }
         assert!(missed[0] != missed[1] || missed[1] != missed[2], "the grid must move");
-    }
-
-    #[test]
-    fn epochs_are_shuffled_afresh() {
-        let data = data(&TEXTS, options(9, 4), 5).unwrap();
-        assert_ne!(data.order(0), data.order(1));
-        assert_eq!(data.epochs(2), 2.0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{DataError, FileFormat};
+use crate::{DataError, FileFormat, image};
 
 /// How records are laid out in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,18 +25,18 @@ pub(crate) enum Compression {
 /// Layout and compression of `path`, by its name; a `format` other than `Auto` overrides the layout.
 pub(crate) fn detect(path: &Path, format: FileFormat) -> Result<(Container, Compression), DataError> {
     let unknown = || DataError::UnknownFormat { path: path.to_owned() };
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let (stem, compression) = match name.rsplit_once('.') {
-        Some((stem, "gz")) => (stem, Compression::Gzip),
-        Some((stem, "zst")) => (stem, Compression::Zstd),
-        _ => (name.as_str(), Compression::None),
-    };
+    let images = || DataError::ImagesForText { path: path.to_owned() };
+    let (stem, compression) = split_compression(path);
     let container = match format {
         FileFormat::Text => Container::Text,
         FileFormat::JsonLines => Container::JsonLines,
         FileFormat::Csv => Container::Delimited(b','),
         FileFormat::Tsv => Container::Delimited(b'\t'),
         FileFormat::Parquet => Container::Parquet,
+        FileFormat::Idx | FileFormat::Cifar10 | FileFormat::Cifar100 | FileFormat::ImageFolder => {
+            return Err(images());
+        }
+        FileFormat::Auto if image::is_image_name(path) => return Err(images()),
         FileFormat::Auto => match stem.rsplit_once('.').map(|(_, ending)| ending) {
             Some("txt" | "text" | "md") => Container::Text,
             Some("jsonl" | "ndjson") => Container::JsonLines,
@@ -51,6 +51,18 @@ pub(crate) fn detect(path: &Path, format: FileFormat) -> Result<(Container, Comp
         (Container::Parquet, Compression::Gzip | Compression::Zstd) => Err(unknown()),
         found => Ok(found),
     }
+}
+
+/// The name of a file in lower case without the ending that tells its compression.
+pub(crate) fn split_compression(path: &Path) -> (String, Compression) {
+    let mut name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    for (ending, compression) in [(".gz", Compression::Gzip), (".zst", Compression::Zstd)] {
+        if let Some(stem) = name.strip_suffix(ending) {
+            name.truncate(stem.len());
+            return (name, compression);
+        }
+    }
+    (name, Compression::None)
 }
 
 #[cfg(test)]
@@ -75,6 +87,16 @@ mod tests {
         for name in ["book", "book.gz", "book.docx", "b.parquet.gz", "txt"] {
             assert_eq!(auto(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn images_are_no_text() {
+        for name in ["train-images-idx3-ubyte.gz", "labels.idx1-ubyte", "a.PNG", "b.jpeg"] {
+            let found = detect(Path::new(name), FileFormat::Auto);
+            assert!(matches!(found, Err(DataError::ImagesForText { .. })), "{name}");
+        }
+        let stated = detect(Path::new("a.txt"), FileFormat::Cifar10);
+        assert!(matches!(stated, Err(DataError::ImagesForText { .. })));
     }
 
     #[test]

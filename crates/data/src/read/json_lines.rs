@@ -4,43 +4,53 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::Fields;
+use crate::labelled::LabelledTexts;
 use crate::{DataError, Documents};
 
 /// The strings under `field` of every object; blank lines are skipped.
 pub(super) fn read(path: &Path, text: &str, field: &str) -> Result<Documents, DataError> {
     let mut documents = Documents::default();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let line_number = index + 1;
-        let object = object(path, line, line_number)?;
-        match object.get(field) {
-            Some(Value::String(text)) => documents.push(text),
-            Some(other) => {
-                return Err(DataError::NotText {
-                    path: path.to_owned(),
-                    record: line_number,
-                    field: field.to_owned(),
-                    found: kind(other).to_owned(),
-                });
-            }
-            None => {
-                return Err(DataError::MissingField {
-                    path: path.to_owned(),
-                    record: line_number,
-                    field: field.to_owned(),
-                    available: object.keys().cloned().collect(),
-                });
-            }
-        }
+    for entry in objects(path, text) {
+        let (line, object) = entry?;
+        documents.push(string(path, line, &object, field)?);
     }
     Ok(documents)
 }
 
+/// Text and label of every object.
+pub(super) fn read_labelled(path: &Path, text: &str, fields: Fields) -> Result<LabelledTexts, DataError> {
+    let mut records = super::Records::new(path, fields);
+    for entry in objects(path, text) {
+        let (line, object) = entry?;
+        let text = string(path, line, &object, fields.text)?;
+        let label = match value(path, line, &object, "data.label_field", fields.label)? {
+            Value::String(label) => label.clone(),
+            Value::Bool(label) => label.to_string(),
+            Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+            Value::Number(number) => return Err(records.not_a_label(line, &format!("the number {number}"))),
+            other => return Err(records.not_a_label(line, kind(other))),
+        };
+        records.push(line, text, &label)?;
+    }
+    Ok(records.finish())
+}
+
 /// The first object of a file, to see which fields there are.
 pub(crate) fn first_record(path: &Path, text: &str) -> Result<Map<String, Value>, DataError> {
-    match text.lines().enumerate().find(|(_, line)| !line.trim().is_empty()) {
-        Some((index, line)) => object(path, line, index + 1),
+    match objects(path, text).next() {
+        Some(entry) => entry.map(|(_, object)| object),
         None => Err(DataError::Empty { path: path.to_owned() }),
     }
+}
+
+/// Every object with its line, from 1.
+fn objects<'t>(
+    path: &'t Path,
+    text: &'t str,
+) -> impl Iterator<Item = Result<(usize, Map<String, Value>), DataError>> + 't {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines.map(|(index, line)| Ok((index + 1, object(path, line, index + 1)?)))
 }
 
 fn object(path: &Path, line: &str, line_number: usize) -> Result<Map<String, Value>, DataError> {
@@ -51,6 +61,39 @@ fn object(path: &Path, line: &str, line_number: usize) -> Result<Map<String, Val
         }
         Err(source) => Err(DataError::BrokenJson { path: path.to_owned(), line: line_number, source }),
     }
+}
+
+fn string<'o>(
+    path: &Path,
+    line: usize,
+    object: &'o Map<String, Value>,
+    field: &str,
+) -> Result<&'o str, DataError> {
+    match value(path, line, object, "data.text_field", field)? {
+        Value::String(text) => Ok(text),
+        other => Err(DataError::NotText {
+            path: path.to_owned(),
+            record: line,
+            field: field.to_owned(),
+            found: kind(other).to_owned(),
+        }),
+    }
+}
+
+fn value<'o>(
+    path: &Path,
+    line: usize,
+    object: &'o Map<String, Value>,
+    key: &'static str,
+    field: &str,
+) -> Result<&'o Value, DataError> {
+    object.get(field).ok_or_else(|| DataError::MissingField {
+        path: path.to_owned(),
+        record: line,
+        key,
+        field: field.to_owned(),
+        available: object.keys().cloned().collect(),
+    })
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -5,13 +5,17 @@ mod format;
 mod json_lines;
 mod parquet;
 mod plain;
+mod records;
 mod source;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use format::{Compression, Container, detect};
+pub(crate) use format::{Compression, Container, detect, split_compression};
 pub(crate) use json_lines::first_record;
+use records::{Fields, Records};
+pub(crate) use source::{bytes, unreadable};
 
+use crate::labelled::LabelledTexts;
 use crate::{DataConfig, DataError, Documents};
 
 /// The documents of all `paths`, in order; folders stand for their data files sorted by name.
@@ -46,6 +50,21 @@ pub fn read_file(path: &Path, config: &DataConfig) -> Result<Documents, DataErro
     if documents.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(documents) }
 }
 
+/// The texts of one file with their labels.
+pub(crate) fn read_labelled_file(path: &Path, config: &DataConfig) -> Result<LabelledTexts, DataError> {
+    let (container, compression) = detect(path, config.format)?;
+    let fields = Fields::of(config);
+    let records = match container {
+        Container::Text => return Err(DataError::Unlabelled { path: path.to_owned() }),
+        Container::Parquet => parquet::read_labelled(path, fields)?,
+        Container::JsonLines => json_lines::read_labelled(path, &source::text(path, compression)?, fields)?,
+        Container::Delimited(separator) => {
+            delimited::read_labelled(path, &source::text(path, compression)?, separator, fields)?
+        }
+    };
+    if records.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(records) }
+}
+
 /// Decompressed and checked text of a file that is not Parquet.
 pub(crate) fn file_text(path: &Path, compression: Compression) -> Result<String, DataError> {
     source::text(path, compression)
@@ -64,17 +83,20 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let unreadable = |source| DataError::Io { action: "read", path: path.to_owned(), source };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
-        if file.is_file() && detect(&file, crate::FileFormat::Auto).is_ok() {
-            files.push(file);
-        }
-    }
+    let mut files = entries(path)?;
+    files.retain(|file| file.is_file() && detect(file, crate::FileFormat::Auto).is_ok());
     if files.is_empty() {
         return Err(DataError::EmptyFolder { path: path.to_owned() });
     }
-    files.sort();
     Ok(files)
+}
+
+/// What a folder holds, sorted by name.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let wrap = |source| unreadable(folder, source);
+    let entries = std::fs::read_dir(folder).map_err(wrap)?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(wrap)?;
+    paths.sort();
+    Ok(paths)
 }

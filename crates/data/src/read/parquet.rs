@@ -1,4 +1,4 @@
-//! Apache Parquet, one text column.
+//! Apache Parquet, a column of text and maybe one of labels.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,36 +8,64 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
-use super::source;
+use super::{Fields, source};
+use crate::labelled::LabelledTexts;
 use crate::{DataError, Documents};
 
 /// The strings of column `field`, row by row; only that column is read from the disk.
 pub(super) fn read(path: &Path, field: &str) -> Result<Documents, DataError> {
+    let mut documents = Documents::default();
+    rows(path, &[("data.text_field", field)], |row, values| {
+        documents.push(text(values[0]).map_err(|found| not_text(path, row, field, found))?);
+        Ok(())
+    })?;
+    Ok(documents)
+}
+
+/// Text and label of every row; only these two columns are read from the disk.
+pub(super) fn read_labelled(path: &Path, fields: Fields) -> Result<LabelledTexts, DataError> {
+    let mut records = super::Records::new(path, fields);
+    let columns = [("data.text_field", fields.text), ("data.label_field", fields.label)];
+    rows(path, &columns, |row, values| {
+        let text = text(values[0]).map_err(|found| not_text(path, row, fields.text, found))?;
+        let label = label(values[1]).map_err(|found| records.not_a_label(row, &found))?;
+        records.push(row, text, &label)
+    })?;
+    Ok(records.finish())
+}
+
+/// Hands out the number of every row, from 1, with its values in the columns that `wanted` names,
+/// each beside the config key it comes from.
+fn rows(
+    path: &Path,
+    wanted: &[(&'static str, &str)],
+    mut receive: impl FnMut(usize, &[&Field]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let reader = open(path)?;
     let bad = |source: ParquetError| DataError::Parquet { path: path.to_owned(), source };
     let schema = reader.metadata().file_metadata().schema();
-    let Some(column) = schema.get_fields().iter().find(|column| column.name() == field) else {
-        return Err(DataError::MissingField {
-            path: path.to_owned(),
-            record: 0,
-            field: field.to_owned(),
-            available: names(schema),
-        });
+    let missing = |key: &'static str, field: &str| DataError::MissingField {
+        path: path.to_owned(),
+        record: 0,
+        key,
+        field: field.to_owned(),
+        available: names(schema),
     };
-    let projection =
-        Type::group_type_builder(schema.name()).with_fields(vec![Arc::clone(column)]).build().map_err(bad)?;
-    let mut documents = Documents::default();
-    for (index, row) in reader.get_row_iter(Some(projection)).map_err(bad)?.enumerate() {
-        for (_, value) in row.map_err(bad)?.get_column_iter() {
-            push(&mut documents, value).map_err(|found| DataError::NotText {
-                path: path.to_owned(),
-                record: index + 1,
-                field: field.to_owned(),
-                found,
-            })?;
-        }
+    let mut columns = Vec::new();
+    for &(key, field) in wanted {
+        let column = schema.get_fields().iter().find(|column| column.name() == field);
+        columns.push(Arc::clone(column.ok_or_else(|| missing(key, field))?));
     }
-    Ok(documents)
+    let projection = Type::group_type_builder(schema.name()).with_fields(columns).build().map_err(bad)?;
+    for (index, row) in reader.get_row_iter(Some(projection)).map_err(bad)?.enumerate() {
+        let row = row.map_err(bad)?;
+        let value = |&(key, field): &(&'static str, &str)| {
+            let column = row.get_column_iter().find(|(name, _)| *name == field);
+            column.map(|(_, value)| value).ok_or_else(|| missing(key, field))
+        };
+        receive(index + 1, &wanted.iter().map(value).collect::<Result<Vec<_>, _>>()?)?;
+    }
+    Ok(())
 }
 
 /// Names of the top-level columns.
@@ -58,16 +86,32 @@ fn names(schema: &Type) -> Vec<String> {
     schema.get_fields().iter().map(|column| column.name().to_owned()).collect()
 }
 
-fn push(documents: &mut Documents, value: &Field) -> Result<(), String> {
+fn text(value: &Field) -> Result<&str, String> {
     match value {
-        Field::Str(text) => documents.push(text),
+        Field::Str(text) => Ok(text),
         // Writers without a logical type store text as plain bytes.
-        Field::Bytes(bytes) => match std::str::from_utf8(bytes.data()) {
-            Ok(text) => documents.push(text),
-            Err(error) => return Err(format!("bytes that are not UTF-8 at offset {}", error.valid_up_to())),
-        },
-        Field::Null => return Err("null".to_owned()),
-        other => return Err(format!("the value {other}")),
+        Field::Bytes(bytes) => std::str::from_utf8(bytes.data())
+            .map_err(|error| format!("bytes that are not UTF-8 at offset {}", error.valid_up_to())),
+        Field::Null => Err("null".to_owned()),
+        other => Err(format!("the value {other}")),
     }
-    Ok(())
+}
+
+fn label(value: &Field) -> Result<String, String> {
+    match value {
+        Field::Bool(label) => Ok(label.to_string()),
+        Field::Byte(label) => Ok(label.to_string()),
+        Field::Short(label) => Ok(label.to_string()),
+        Field::Int(label) => Ok(label.to_string()),
+        Field::Long(label) => Ok(label.to_string()),
+        Field::UByte(label) => Ok(label.to_string()),
+        Field::UShort(label) => Ok(label.to_string()),
+        Field::UInt(label) => Ok(label.to_string()),
+        Field::ULong(label) => Ok(label.to_string()),
+        other => text(other).map(str::to_owned),
+    }
+}
+
+fn not_text(path: &Path, record: usize, field: &str, found: String) -> DataError {
+    DataError::NotText { path: path.to_owned(), record, field: field.to_owned(), found }
 }

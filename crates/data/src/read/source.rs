@@ -30,7 +30,8 @@ pub(super) fn open(path: &Path) -> Result<File, DataError> {
     })
 }
 
-fn bytes(path: &Path, compression: Compression) -> Result<Vec<u8>, DataError> {
+/// The bytes of a file, decompressed.
+pub(crate) fn bytes(path: &Path, compression: Compression) -> Result<Vec<u8>, DataError> {
     let mut file = open(path)?;
     let length = file.metadata().map_err(|source| unreadable(path, source))?.len();
     let mut bytes = Vec::new();
@@ -69,7 +70,8 @@ fn decompression_error(
     }
 }
 
-fn unreadable(path: &Path, source: std::io::Error) -> DataError {
+/// The error for a file or folder that the operating system does not let us read.
+pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> DataError {
     DataError::Io { action: "read", path: path.to_owned(), source }
 }
 
