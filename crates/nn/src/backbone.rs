@@ -6,9 +6,9 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::channel::ChannelMixer;
-use crate::mixer::{Mixer, MixerState};
-use crate::residual::Residual;
-use crate::{Builder, Context, ModelConfig, ModelError, Norm};
+use crate::mixer::{Mixer, MixerState, Place};
+use crate::residual::{BranchNoise, Residual};
+use crate::{Builder, Context, ModelConfig, ModelError, Norm, NormConfig};
 
 /// A channel mixer inside its residual scheme.
 #[derive(Module, Debug)]
@@ -17,47 +17,87 @@ pub struct ChannelSublayer {
     residual: Residual,
 }
 
-/// One block: a token mixer and, unless the token mixer has its own gate, a channel mixer.
+/// One block: a token mixer and, unless the token mixer has its own gate, a channel mixer. Most mixers come first, the
+/// feed-forward layer over tokens of FF-only last.
 #[derive(Module, Debug)]
 pub struct Block {
     mixer: Mixer,
     residual: Residual,
     channel: Option<ChannelSublayer>,
     #[module(skip)]
-    dropout: f64,
+    channel_first: bool,
+    #[module(skip)]
+    rates: Rates,
     #[module(skip)]
     site: String,
 }
 
+/// Rates of the noise of one block.
+#[derive(Clone, Copy, Debug)]
+struct Rates {
+    mixer: f64,
+    channel: f64,
+    /// Stochastic depth of this block.
+    depth: f64,
+}
+
 impl Block {
-    fn new(config: &ModelConfig, builder: &Builder) -> Result<Self, ModelError> {
-        let residual = |path: &str| config.residual.init(&config.norm, config.width, &builder.child(path));
-        let channel = config.channel().init(config.width, &builder.child("channel.mixer"));
+    fn new(config: &ModelConfig, layer: usize, builder: &Builder) -> Result<Self, ModelError> {
+        let mixer = config.mixer_of(layer);
+        let residual = |path: &str, norm: &NormConfig| {
+            config.residual.init(norm, config.width, config.blocks(), &builder.child(path))
+        };
+        let own = mixer.has_own_norm() && config.residual.needs_final_norm();
+        let norm = if own { NormConfig::None } else { config.norm.clone() };
+        let channel = config.channel_of(layer).init(config.width, &builder.child("channel.mixer"));
+        let place = Place { width: config.width, max_length: config.max_length, layer };
         Ok(Block {
-            mixer: config.mixer.init(config.width, config.max_length, &builder.child("mixer"))?,
-            residual: residual("residual"),
-            channel: channel.map(|mixer| ChannelSublayer { mixer, residual: residual("channel.residual") }),
-            dropout: config.dropout.branch,
+            mixer: mixer.init(place, &builder.child("mixer"))?,
+            residual: residual("residual", &norm),
+            channel: channel
+                .map(|mixer| ChannelSublayer { mixer, residual: residual("channel.residual", &config.norm) }),
+            channel_first: mixer.follows_channel(),
+            rates: Rates {
+                mixer: config.dropout.mixer.unwrap_or(config.dropout.branch),
+                channel: config.dropout.branch,
+                depth: config.dropout.stochastic_depth_of(layer, config.blocks()),
+            },
             site: builder.path().to_owned(),
         })
     }
 
-    fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
+    /// The token mixer, whose parameters live under `mixer`.
+    pub fn mixer(&self) -> &Mixer {
+        &self.mixer
+    }
+
+    /// `[batch, n, width]` through the block; the shape stays.
+    pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
         self.run(x, context, |normed| self.mixer.forward(normed, context))
     }
 
-    fn step(&self, x: Tensor<3>, state: &mut MixerState, context: &Context) -> Tensor<3> {
+    /// The next positions `[batch, k, width]`, given what `state` remembers of the earlier ones.
+    pub fn step(&self, x: Tensor<3>, state: &mut MixerState, context: &Context) -> Tensor<3> {
         self.run(x, context, |normed| self.mixer.step(normed, state, context))
     }
 
     fn run(&self, x: Tensor<3>, context: &Context, mix: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
-        let noise = |part: &str| context.dropout(self.dropout, &format!("{}.{part}", self.site));
-        let x = self.residual.forward(x, noise("mixer").as_ref(), mix);
-        match &self.channel {
+        let mixed = |x| self.residual.forward(x, &self.noise("mixer", self.rates.mixer, context), mix);
+        let channel = |x| match &self.channel {
             Some(ChannelSublayer { mixer, residual }) => {
-                residual.forward(x, noise("channel").as_ref(), |normed| mixer.forward(normed))
+                let noise = self.noise("channel", self.rates.channel, context);
+                residual.forward(x, &noise, |normed| mixer.forward(normed))
             }
             None => x,
+        };
+        if self.channel_first { mixed(channel(x)) } else { channel(mixed(x)) }
+    }
+
+    fn noise(&self, part: &str, rate: f64, context: &Context) -> BranchNoise {
+        let site = format!("{}.{part}", self.site);
+        BranchNoise {
+            dropout: context.dropout(rate, &site),
+            depth: context.dropout(self.rates.depth, &format!("{site}.depth")),
         }
     }
 }
@@ -72,7 +112,7 @@ pub struct Backbone {
 impl Backbone {
     pub(crate) fn new(config: &ModelConfig, builder: &Builder) -> Result<Self, ModelError> {
         let blocks = (0..config.blocks())
-            .map(|index| Block::new(config, &builder.child(&format!("blocks.{index}"))))
+            .map(|index| Block::new(config, index, &builder.child(&format!("blocks.{index}"))))
             .collect::<Result<_, _>>()?;
         let final_norm = config
             .residual

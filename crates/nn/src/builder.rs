@@ -27,6 +27,8 @@ struct Shared {
     precision: Precision,
     scheme: InitialisationConfig,
     depth: usize,
+    /// Whether parameters get values; else they have a shape only, and reading one panics.
+    draws: bool,
     identities: RefCell<BTreeMap<u64, String>>,
     collision: RefCell<Option<ModelError>>,
 }
@@ -40,15 +42,33 @@ impl Builder {
         scheme: InitialisationConfig,
         depth: usize,
     ) -> Self {
-        let shared = Shared {
+        Self::root(Shared {
             key: Key::root(seed).purpose(Purpose::Init),
             device: device.clone(),
             precision,
             scheme,
             depth,
+            draws: true,
             identities: RefCell::default(),
             collision: RefCell::default(),
-        };
+        })
+    }
+
+    /// A builder of parameters without values, which take no memory: for a model that is listed but never run.
+    pub(crate) fn without_values() -> Self {
+        Self::root(Shared {
+            key: Key::root(0),
+            device: Device::flex(),
+            precision: Precision::F32,
+            scheme: InitialisationConfig::normal(),
+            depth: 1,
+            draws: false,
+            identities: RefCell::default(),
+            collision: RefCell::default(),
+        })
+    }
+
+    fn root(shared: Shared) -> Self {
         Builder { shared: Rc::new(shared), path: String::new() }
     }
 
@@ -81,6 +101,17 @@ impl Builder {
     pub fn matrix(&self, name: &str, shape: [usize; 2], role: Role) -> Param<Tensor<2>> {
         let initialiser = self.shared.scheme.matrix(role, shape[0], shape[1], self.shared.depth);
         self.parameter(name, shape, initialiser)
+    }
+
+    /// A matrix over tokens, `[outputs, inputs]`, which multiplies from the left. Drawn as [`Builder::matrix`] draws one
+    /// of as many inputs and outputs.
+    pub fn token_matrix(&self, name: &str, shape: [usize; 2], role: Role) -> Param<Tensor<2>> {
+        self.parameter(name, shape, self.token_initialiser(shape, role))
+    }
+
+    /// The distribution of a matrix over tokens, `[outputs, inputs]`.
+    pub fn token_initialiser(&self, [outputs, inputs]: [usize; 2], role: Role) -> Initialiser {
+        self.shared.scheme.matrix(role, inputs, outputs, self.shared.depth)
     }
 
     /// Several matrices `[fan_in, widths[i]]` side by side in one parameter `[fan_in, Σ widths]`. Each part
@@ -126,13 +157,19 @@ impl Builder {
             let error = ModelError::IdentityCollision { first, second: path.clone() };
             self.shared.collision.borrow_mut().get_or_insert(error);
         }
+        let id = ParamId::from(identity);
+        if !self.shared.draws {
+            let read =
+                |_: &Device, _: bool| -> Tensor<D> { unreachable!("a parameter without values was read") };
+            return Param::uninitialized(id, read, self.shared.device.clone(), true, shape.into());
+        }
         let values = values(self.shared.key.site(&path), shape.iter().product());
         let tensor = Tensor::from_data(
             TensorData::new(values, shape),
             (&self.shared.device, self.shared.precision.dtype()),
         );
         // Remembered on a plain device too: `Module::train` turns tracking on for such parameters only.
-        Param::initialized(ParamId::from(identity), tensor).set_require_grad(true)
+        Param::initialized(id, tensor).set_require_grad(true)
     }
 
     /// Whether every parameter made so far has an identity of its own.

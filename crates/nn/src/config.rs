@@ -6,12 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::ChannelConfig;
-use crate::embed::EmbeddingConfig;
-use crate::head::HeadConfig;
-use crate::mixer::MixerConfig;
+use crate::embed::{EmbeddingConfig, PatchConfig};
+use crate::head::{HeadConfig, Pooling, ReadoutConfig};
+use crate::mixer::{Lengths, MixerConfig};
 use crate::position::PositionConfig;
 use crate::residual::ResidualConfig;
-use crate::{Builder, InitialisationConfig, LanguageModel, ModelError, NormConfig, RecomputeConfig};
+use crate::{
+    Builder, Classifier, ClassifierInput, HybridConfig, InitialisationConfig, LanguageModel, ModelError,
+    NormConfig, RecomputeConfig,
+};
 
 /// A sequence model: sizes, parts and initialisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,12 +25,17 @@ pub struct ModelConfig {
     /// Number of blocks; a mixer with `layers_per_block` counts that many layers for each.
     #[serde(default = "default_depth")]
     pub depth: usize,
-    /// Longest sequence the model is trained for; positional parameters are made for it.
+    /// Longest sequence the model is trained for; positional parameters are made for it. Classifiers of images count
+    /// their patches instead.
     #[serde(default = "default_max_length")]
     pub max_length: usize,
     /// The token mixer of every block.
     pub mixer: MixerConfig,
-    /// The channel mixer of every block; absent: `mlp`, or `none` for mixers with their own gate (GAU, FLASH).
+    /// Layers with another token mixer; absent: all have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hybrid: Option<HybridConfig>,
+    /// The channel mixer of every block; absent: `mlp`, or `none` for mixers with their own gate (GAU, FLASH,
+    /// gMLP).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelConfig>,
     /// The residual scheme.
@@ -42,14 +50,20 @@ pub struct ModelConfig {
     /// How tokens become vectors.
     #[serde(default)]
     pub embedding: EmbeddingConfig,
-    /// The output projection.
+    /// How images become sequences, for classifiers of images.
+    #[serde(default)]
+    pub patch: PatchConfig,
+    /// The output projection of language models.
     #[serde(default)]
     pub head: HeadConfig,
+    /// How classifiers read the last vectors.
+    #[serde(default)]
+    pub readout: ReadoutConfig,
     /// Dropout rates.
     #[serde(default)]
     pub dropout: DropoutConfig,
-    /// How weight matrices are drawn. By default what suits the mixer: `lecun` for units with a gate of their own,
-    /// which start almost closed otherwise, `normal` for the others.
+    /// How weight matrices are drawn. By default what suits the mixer: `lecun` for units with a gate of their own and
+    /// for maps over tokens, which start almost closed otherwise, `normal` for the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initialisation: Option<InitialisationConfig>,
     /// Which activations are kept for the backward pass: `"none"` computes nothing again, `"block"` every block, and
@@ -70,6 +84,19 @@ pub struct DropoutConfig {
     pub embedding: f64,
     /// On the output of every sublayer, before it joins the residual stream.
     pub branch: f64,
+    /// On the output of token mixers instead of `branch`; FNet has 0 there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixer: Option<f64>,
+    /// Stochastic depth: the share of rows for which the last block's branches are left out; earlier blocks have
+    /// less, in equal steps from 0.
+    pub stochastic_depth: f64,
+}
+
+impl DropoutConfig {
+    /// The rate of stochastic depth of one layer.
+    pub(crate) fn stochastic_depth_of(&self, layer: usize, layers: usize) -> f64 {
+        self.stochastic_depth * layer as f64 / layers.saturating_sub(1).max(1) as f64
+    }
 }
 
 fn default_width() -> usize {
@@ -92,12 +119,15 @@ impl ModelConfig {
             depth: default_depth(),
             max_length: default_max_length(),
             mixer,
+            hybrid: None,
             channel: None,
             residual: ResidualConfig::default(),
             norm: NormConfig::default(),
             position: PositionConfig::default(),
             embedding: EmbeddingConfig::default(),
+            patch: PatchConfig::default(),
             head: HeadConfig::default(),
+            readout: ReadoutConfig::default(),
             dropout: DropoutConfig::default(),
             initialisation: None,
             recompute: RecomputeConfig::default(),
@@ -105,13 +135,27 @@ impl ModelConfig {
         }
     }
 
-    /// The channel mixer: the configured one, or the one that suits the token mixer.
-    pub fn channel(&self) -> ChannelConfig {
+    /// The token mixer of one layer.
+    pub fn mixer_of(&self, layer: usize) -> &MixerConfig {
+        match &self.hybrid {
+            Some(hybrid) if hybrid.holds(layer, self.blocks()) => &hybrid.mixer,
+            _ => &self.mixer,
+        }
+    }
+
+    /// The channel mixer of one layer: the configured one, or the one that suits its token mixer.
+    pub fn channel_of(&self, layer: usize) -> ChannelConfig {
         match &self.channel {
             Some(channel) => channel.clone(),
-            None if self.mixer.has_own_gate() => ChannelConfig::None,
+            None if self.mixer_of(layer).has_own_gate() => ChannelConfig::None,
             None => ChannelConfig::default(),
         }
+    }
+
+    /// The token mixers that occur, each once.
+    pub fn mixers(&self) -> impl Iterator<Item = &MixerConfig> {
+        let hybrid = self.hybrid.as_ref().map(|hybrid| &*hybrid.mixer);
+        [Some(&self.mixer), hybrid].into_iter().flatten()
     }
 
     /// Number of token-mixing layers.
@@ -122,7 +166,7 @@ impl ModelConfig {
     /// How weight matrices are drawn: as configured, or as suits the token mixer.
     pub fn initialisation(&self) -> InitialisationConfig {
         self.initialisation.clone().unwrap_or_else(|| {
-            if self.mixer.has_own_gate() {
+            if self.mixer.wants_lecun() {
                 InitialisationConfig::lecun()
             } else {
                 InitialisationConfig::normal()
@@ -132,7 +176,8 @@ impl ModelConfig {
 
     /// Number of residual sublayers, the L of depth-dependent initialisation.
     pub fn sublayers(&self) -> usize {
-        self.blocks() * if self.channel() == ChannelConfig::None { 1 } else { 2 }
+        let of = |layer| if self.channel_of(layer) == ChannelConfig::None { 1 } else { 2 };
+        (0..self.blocks()).map(of).sum()
     }
 
     /// Checks every number against its range, and the parts against each other.
@@ -152,21 +197,56 @@ impl ModelConfig {
         for (key, rate) in [
             ("model.dropout.embedding", self.dropout.embedding),
             ("model.dropout.branch", self.dropout.branch),
+            ("model.dropout.stochastic_depth", self.dropout.stochastic_depth),
         ] {
             check_rate(key, rate)?;
         }
-        self.mixer.validate(self.width, self.max_length)?;
-        self.channel().validate()?;
+        if let Some(rate) = self.dropout.mixer {
+            check_rate("model.dropout.mixer", rate)?;
+        }
+        if let Some(hybrid) = &self.hybrid {
+            hybrid.validate(self.blocks())?;
+        }
+        for mixer in self.mixers() {
+            mixer.validate(self.width, self.max_length)?;
+        }
+        for layer in 0..self.blocks() {
+            self.channel_of(layer).validate()?;
+        }
+        self.residual.validate()?;
         self.norm.validate()?;
         self.position.validate(self.width)?;
         self.embedding.validate()?;
         self.initialisation().validate()
     }
 
-    /// The longest sequence the model is defined for, if there is one.
-    pub fn maximum_length(&self) -> Option<usize> {
-        let length = self.max_length;
-        [self.mixer.maximum_length(length), self.position.maximum_length(length)].into_iter().flatten().min()
+    /// The lengths the model is defined for in one direction.
+    pub fn lengths(&self, causal: bool) -> Lengths {
+        let position = self.position.maximum_length(self.max_length).map_or(Lengths::Any, Lengths::AtMost);
+        self.mixers().fold(position, |lengths, mixer| lengths.and(mixer.lengths(self.max_length, causal)))
+    }
+
+    /// Whether every token mixer can be used in one direction.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] of the first that cannot.
+    pub fn check_direction(&self, causal: bool) -> Result<(), ModelError> {
+        self.mixers().try_for_each(|mixer| mixer.check_direction(causal))
+    }
+
+    /// Whether the model can take sequences of `length` in one direction.
+    ///
+    /// # Errors
+    /// [`ModelError::TooLong`] or [`ModelError::WrongLength`].
+    pub fn check_length(&self, length: usize, causal: bool) -> Result<(), ModelError> {
+        let part = |mixer: &&MixerConfig| !mixer.lengths(self.max_length, causal).allow(length);
+        let part = self.mixers().find(part).map_or("position", MixerConfig::name);
+        match self.lengths(causal) {
+            lengths if lengths.allow(length) => Ok(()),
+            Lengths::Exactly(only) => Err(ModelError::WrongLength { length, only, part }),
+            Lengths::AtMost(maximum) => Err(ModelError::TooLong { length, maximum, part }),
+            Lengths::Any => Ok(()),
+        }
     }
 
     /// Makes the model; every parameter is a function of (`seed`, its path).
@@ -183,6 +263,37 @@ impl ModelConfig {
         self.validate()?;
         let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
         let model = LanguageModel::new(self, vocabulary, &builder)?;
+        builder.finish()?;
+        Ok(model)
+    }
+
+    /// The same model for sequences as `input` gives them: the number of patches decides on that of images.
+    ///
+    /// # Errors
+    /// Patches that do not fit the image.
+    pub fn for_input(&self, input: ClassifierInput) -> Result<ModelConfig, ModelError> {
+        let ClassifierInput::Images(image) = input else { return Ok(self.clone()) };
+        let class_token = usize::from(self.readout.pooling == Pooling::ClassToken);
+        Ok(ModelConfig { max_length: self.patch.count(image)? + class_token, ..self.clone() })
+    }
+
+    /// Makes a classifier of `classes` classes; every parameter is a function of (`seed`, its path).
+    ///
+    /// # Errors
+    /// What [`ModelConfig::validate`] finds, and what [`ModelConfig::for_input`] does.
+    pub fn build_classifier(
+        &self,
+        input: ClassifierInput,
+        classes: usize,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Classifier, ModelError> {
+        let config = self.for_input(input)?;
+        config.validate()?;
+        config.check_direction(false)?;
+        let builder = Builder::new(seed, device, precision, config.initialisation(), config.sublayers());
+        let model = Classifier::new(&config, input, classes, &builder)?;
         builder.finish()?;
         Ok(model)
     }

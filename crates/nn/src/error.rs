@@ -37,6 +37,16 @@ pub enum ModelError {
         /// Which part has the limit.
         part: &'static str,
     },
+    /// A length other than the only one a part is made for.
+    #[error("sequence length {length} is not {only}, the only one the `{part}` takes")]
+    WrongLength {
+        /// The length that was asked for.
+        length: usize,
+        /// The only length the part can take.
+        only: usize,
+        /// Which part has the limit.
+        part: &'static str,
+    },
     /// The mathematics of the configured method does not allow what was asked.
     #[error("`{method}` cannot be used for {purpose}: {reason}")]
     Unsupported {
@@ -81,6 +91,10 @@ impl Diagnose for ModelError {
             ModelError::TooLong { maximum, .. } => {
                 Some(format!("use at most {maximum} positions, or train with a larger `model.max_length`"))
             }
+            ModelError::WrongLength { length, .. } => Some(format!(
+                "train with `model.max_length = {length}`, or choose what becomes of other lengths by \
+                 `model.mixer.length` (\"truncate\", \"pad\", \"interpolate\", \"block_diagonal\")"
+            )),
             ModelError::Unsupported { remedy, .. } => Some(remedy.clone()),
             ModelError::IdentityCollision { .. } => Some("rename one of the two modules".to_owned()),
         }

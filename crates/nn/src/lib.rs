@@ -8,14 +8,18 @@
 
 mod backbone;
 mod builder;
+mod classifier;
 mod config;
 mod context;
 mod error;
+mod hybrid;
 mod initialisation;
 mod initialiser;
 mod linear;
 mod model;
+mod outline;
 mod parameters;
+mod preset;
 mod promises;
 mod recompute;
 
@@ -29,9 +33,11 @@ pub mod residual;
 
 pub use backbone::{Backbone, Block, ChannelSublayer};
 pub use builder::Builder;
+pub use classifier::{Classifier, ClassifierInput};
 pub use config::{DropoutConfig, ModelConfig};
 pub use context::{Context, Mode};
 pub use error::ModelError;
+pub use hybrid::{HybridConfig, HybridLayout};
 pub use initialisation::{InitialisationConfig, Role};
 pub use initialiser::Initialiser;
 pub use linear::Linear;
@@ -40,5 +46,6 @@ pub use norm::{Norm, NormConfig};
 pub use parameters::{
     NamedParameter, add_gradients, named_parameters, parameter_gradients, parameter_values, with_parameters,
 };
+pub use preset::{Preset, presets};
 pub use promises::Promises;
 pub use recompute::{Recompute, RecomputeConfig, backward_from};

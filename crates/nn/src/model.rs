@@ -43,14 +43,7 @@ impl LanguageModel {
         vocabulary: usize,
         builder: &Builder,
     ) -> Result<Self, ModelError> {
-        let sizes = EmbeddingSizes {
-            vocabulary,
-            width: config.width,
-            max_length: config.max_length,
-            position: &config.position,
-            norm: &config.norm,
-            dropout: config.dropout.embedding,
-        };
+        let sizes = EmbeddingSizes::of(config, vocabulary);
         Ok(LanguageModel {
             embedding: Embedding::new(&config.embedding, sizes, &builder.child("embedding")),
             backbone: Backbone::new(config, &builder.child("backbone"))?,

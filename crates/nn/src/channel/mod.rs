@@ -122,6 +122,16 @@ impl ChannelConfig {
         }
     }
 
+    /// Multiply–adds of one token.
+    pub fn multiply_adds(&self, width: usize) -> u64 {
+        let (matrices, hidden) = match *self {
+            ChannelConfig::Mlp { expansion, .. } => (2, hidden_width(width, expansion)),
+            ChannelConfig::Glu { expansion, .. } => (3, hidden_width(width, expansion)),
+            ChannelConfig::None => (0, 0),
+        };
+        (matrices * width * hidden) as u64
+    }
+
     /// The channel mixer of one block, if there is one.
     pub fn init(&self, width: usize, builder: &Builder) -> Option<ChannelMixer> {
         match *self {

@@ -1,13 +1,17 @@
-//! From token ids to vectors: token embedding, optional absolute positions, optional norm.
+//! From inputs to vectors: token embedding or image patches, optional absolute positions, optional norm.
+
+mod patch;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
-use mixlab_kernels::{dropout, embedding};
+use mixlab_kernels::{Activation, dropout, embedding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::position::{Position, PositionConfig};
-use crate::{Builder, Context, ModelError, Norm, NormConfig, Role};
+use crate::{Builder, Context, Linear, ModelError, Norm, NormConfig, Role};
+
+pub use patch::{ImageShape, PatchConfig, PatchEmbedding};
 
 /// How tokens become vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,18 +21,25 @@ pub struct EmbeddingConfig {
     pub scale: f64,
     /// Whether a norm of the model's kind follows the embedding, before its dropout.
     pub norm: bool,
+    /// Rows of a token type embedding, as BERT and FNet have one; every token here is of type 0. 0: none.
+    pub types: usize,
+    /// Whether a dense map with bias follows the norm, as in FNet.
+    pub projection: bool,
 }
 
 impl Default for EmbeddingConfig {
     fn default() -> Self {
-        EmbeddingConfig { scale: 1.0, norm: false }
+        EmbeddingConfig { scale: 1.0, norm: false, types: 0, projection: false }
     }
 }
 
 impl EmbeddingConfig {
     /// # Errors
-    /// The scale is zero or not finite.
+    /// The scale is zero or not finite, or there are more than 1024 types.
     pub fn validate(&self) -> Result<(), ModelError> {
+        if self.types > 1024 {
+            return Err(ModelError::out_of_range("model.embedding.types", self.types, "0 to 1024"));
+        }
         if self.scale != 0.0 && self.scale.is_finite() {
             return Ok(());
         }
@@ -46,13 +57,29 @@ pub(crate) struct EmbeddingSizes<'a> {
     pub dropout: f64,
 }
 
+impl<'a> EmbeddingSizes<'a> {
+    pub fn of(config: &'a crate::ModelConfig, vocabulary: usize) -> Self {
+        EmbeddingSizes {
+            vocabulary,
+            width: config.width,
+            max_length: config.max_length,
+            position: &config.position,
+            norm: &config.norm,
+            dropout: config.dropout.embedding,
+        }
+    }
+}
+
 /// Token embedding with absolute positions.
 #[derive(Module, Debug)]
 pub struct Embedding {
     /// One row a token, `[vocabulary, width]`.
     token: Param<Tensor<2>>,
+    /// One row a token type, `[types, width]`, of which the first is used.
+    types: Option<Param<Tensor<2>>>,
     position: Option<Position>,
     norm: Option<Norm>,
+    projection: Option<Linear>,
     #[module(skip)]
     scale: f64,
     #[module(skip)]
@@ -66,8 +93,13 @@ impl Embedding {
         let EmbeddingSizes { vocabulary, width, max_length, position, norm, dropout } = sizes;
         Embedding {
             token: builder.matrix("token", [vocabulary, width], Role::Embedding),
+            types: (config.types > 0)
+                .then(|| builder.matrix("types", [config.types, width], Role::Embedding)),
             position: position.init(width, max_length, &builder.child("position")),
             norm: config.norm.then(|| norm.init(width, &builder.child("norm"))),
+            projection: config
+                .projection
+                .then(|| Linear::new([width, width], Role::Input, true, &builder.child("projection"))),
             scale: config.scale,
             dropout,
             site: builder.path().to_owned(),
@@ -80,11 +112,17 @@ impl Embedding {
         if self.scale != 1.0 {
             x = x.mul_scalar(self.scale);
         }
+        if let Some(types) = &self.types {
+            x = x + types.val().narrow(0, 0, 1).unsqueeze();
+        }
         if let Some(position) = &self.position {
             x = position.add(x, context.start);
         }
         if let Some(norm) = &self.norm {
             x = norm.forward(x);
+        }
+        if let Some(projection) = &self.projection {
+            x = projection.forward(x, Activation::Identity);
         }
         match context.dropout(self.dropout, &self.site) {
             Some(noise) => dropout(x, &noise),

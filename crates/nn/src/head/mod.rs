@@ -1,4 +1,6 @@
-//! The output projection from hidden vectors to vocabulary logits.
+//! The output projection from hidden vectors to vocabulary logits, and the readout of a whole sequence.
+
+mod readout;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -6,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Builder, Initialiser, Role};
+
+pub use readout::{Pooling, Readout, ReadoutConfig};
 
 /// The output projection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -18,10 +18,11 @@ use mixlab_kernels::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cost::pairs;
 use super::gated_unit::{GatedUnitOptions, Projected, check_unit, expanded_width};
 use super::gau::{default_expansion, default_key_width, one, yes};
 use super::state::numbers;
-use super::{AffineInitialisation, GatedUnit};
+use super::{AffineInitialisation, GatedUnit, MixerCost, Place};
 use crate::config::check_rate;
 use crate::position::{RelativeBias, RelativeBiasConfig, RotaryConfig, Span};
 use crate::{Builder, Context, ModelError, Promises};
@@ -127,6 +128,23 @@ impl FlashConfig {
             relative_bias: self.relative_bias.init(self.chunk, &builder.child("relative_bias")),
             site: format!("{}.scores", builder.path()),
             config: self.clone(),
+        }
+    }
+
+    /// Quadratic inside a chunk; between chunks a sum of size s·e, grown and read. A causal sequence does not read it
+    /// in its first chunk and need not grow it in its last.
+    pub fn cost(&self, place: Place, length: usize, causal: bool) -> MixerCost {
+        let (n, d) = (length as u64, place.width as u64);
+        let (e, s) = (expanded_width(self.expansion, place.width) as u64, self.key_width as u64);
+        let chunk = self.chunk.min(length).max(1);
+        let (whole, rest) = (length / chunk, length % chunk);
+        let last = if rest > 0 { rest } else { chunk };
+        let (grown, read) = if causal { (length - last, length - chunk) } else { (length, length) };
+        MixerCost {
+            projections: n * d * (3 * e + s),
+            mixing: (s + e) * (whole as u64 * pairs(chunk, causal) + pairs(rest, causal))
+                + s * e * (grown + read) as u64,
+            scores: n * chunk as u64,
         }
     }
 

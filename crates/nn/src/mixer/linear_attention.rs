@@ -11,8 +11,8 @@ use mixlab_kernels::{Activation, LinearOptions, Mask, linear_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check_divides;
 use super::state::numbers;
+use super::{MixerCost, Place, check_divides};
 use crate::position::{Rotary, RotaryConfig};
 use crate::{Builder, Context, Linear, ModelError, Promises, Role};
 
@@ -58,6 +58,13 @@ impl LinearAttentionConfig {
             return Ok(());
         }
         Err(ModelError::out_of_range("model.mixer.epsilon", self.epsilon, "a positive number"))
+    }
+
+    /// Per token and head a product of d_h × d_h numbers, read once, and d_h for the denominator; four projections.
+    pub fn cost(&self, place: Place, length: usize) -> MixerCost {
+        let (n, d) = (length as u64, place.width as u64);
+        let head = d / self.heads as u64;
+        MixerCost { projections: 4 * n * d * d, mixing: n * d * (2 * head + 1), scores: 0 }
     }
 
     pub(super) fn init(&self, width: usize, builder: &Builder) -> LinearAttention {

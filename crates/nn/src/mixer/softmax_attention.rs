@@ -9,7 +9,8 @@ use mixlab_kernels::{Activation, Mask, SoftmaxOptions, softmax_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyValueCache, check_divides};
+use super::cost::pairs;
+use super::{KeyValueCache, MixerCost, Place, check_divides};
 use crate::config::check_rate;
 use crate::position::{Rotary, RotaryConfig};
 use crate::{Builder, Context, Linear, ModelError, Promises, Role};
@@ -84,6 +85,17 @@ impl SoftmaxAttentionConfig {
             streaming: causal,
             prefix_consistent: causal,
             permutation_equivariant: !causal && self.rotary.is_none(),
+        }
+    }
+
+    /// Scores and weighted values, d each a pair whatever the number of heads, and four projections.
+    pub fn cost(&self, place: Place, length: usize, causal: bool) -> MixerCost {
+        let (n, d) = (length as u64, place.width as u64);
+        let shared = d * self.groups() as u64 / self.heads as u64;
+        MixerCost {
+            projections: n * d * (2 * d + 2 * shared),
+            mixing: 2 * d * pairs(length, causal),
+            scores: self.heads as u64 * n * n,
         }
     }
 

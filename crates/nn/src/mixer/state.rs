@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{FlashState, LinearAttentionState};
+use super::{ConvolutionState, FlashState, GmlpState, LinearAttentionState};
 
 /// The streaming state of one mixer. It holds no gradients.
 #[derive(Clone, Debug)]
@@ -15,6 +15,17 @@ pub enum MixerState {
     Linear(LinearAttentionState),
     /// Running sum and present chunk of FLASH: bounded.
     Flash(FlashState),
+    /// Rows of a map over tokens, `[batch, t, c]`: grows too.
+    Rows(RowCache<3>),
+    /// Gate rows, keys and values of gMLP: grows too.
+    Gmlp(Box<GmlpState>),
+    /// The inputs that the filters of a convolution still reach: bounded.
+    Convolution(ConvolutionState),
+    /// Of a mixer that lets no token meet another: nothing but the count.
+    None {
+        /// Number of positions seen.
+        position: usize,
+    },
 }
 
 impl MixerState {
@@ -25,6 +36,10 @@ impl MixerState {
             MixerState::Gated(cache) => cache.position(),
             MixerState::Linear(state) => state.position(),
             MixerState::Flash(state) => state.position(),
+            MixerState::Rows(cache) => cache.position(),
+            MixerState::Gmlp(state) => state.position(),
+            MixerState::Convolution(state) => state.position(),
+            MixerState::None { position } => *position,
         }
     }
 
@@ -35,23 +50,27 @@ impl MixerState {
             MixerState::Gated(cache) => cache.size(),
             MixerState::Linear(state) => state.size(),
             MixerState::Flash(state) => state.size(),
+            MixerState::Rows(cache) => cache.size(),
+            MixerState::Gmlp(state) => state.size(),
+            MixerState::Convolution(state) => state.size(),
+            MixerState::None { .. } => 0,
         }
     }
 }
 
-/// Keys and values of every position seen, along axis 1.
+/// Rows of every position seen, along axis 1.
 #[derive(Clone, Debug, Default)]
-pub struct KeyValueCache<const D: usize> {
-    held: Option<(Tensor<D>, Tensor<D>)>,
+pub struct RowCache<const D: usize> {
+    held: Option<Tensor<D>>,
 }
 
-impl<const D: usize> KeyValueCache<D> {
-    /// Appends keys and values of the next positions; gives those of all positions.
-    pub fn append(&mut self, key: Tensor<D>, value: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
-        let (key, value) = (key.detach(), value.detach());
+impl<const D: usize> RowCache<D> {
+    /// Appends the rows of the next positions; gives those of all positions.
+    pub fn append(&mut self, rows: Tensor<D>) -> Tensor<D> {
+        let rows = rows.detach();
         let all = match self.held.take() {
-            Some((keys, values)) => (Tensor::cat(vec![keys, key], 1), Tensor::cat(vec![values, value], 1)),
-            None => (key, value),
+            Some(held) => Tensor::cat(vec![held, rows], 1),
+            None => rows,
         };
         self.held = Some(all.clone());
         all
@@ -59,12 +78,36 @@ impl<const D: usize> KeyValueCache<D> {
 
     /// Number of positions seen.
     pub fn position(&self) -> usize {
-        self.held.as_ref().map_or(0, |(keys, _)| keys.dims()[1])
+        self.held.as_ref().map_or(0, |rows| rows.dims()[1])
     }
 
     /// Numbers held.
     pub fn size(&self) -> usize {
-        self.held.as_ref().map_or(0, |(keys, values)| numbers(keys) + numbers(values))
+        self.held.as_ref().map_or(0, numbers)
+    }
+}
+
+/// Keys and values of every position seen, along axis 1.
+#[derive(Clone, Debug, Default)]
+pub struct KeyValueCache<const D: usize> {
+    keys: RowCache<D>,
+    values: RowCache<D>,
+}
+
+impl<const D: usize> KeyValueCache<D> {
+    /// Appends keys and values of the next positions; gives those of all positions.
+    pub fn append(&mut self, key: Tensor<D>, value: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
+        (self.keys.append(key), self.values.append(value))
+    }
+
+    /// Number of positions seen.
+    pub fn position(&self) -> usize {
+        self.keys.position()
+    }
+
+    /// Numbers held.
+    pub fn size(&self) -> usize {
+        self.keys.size() + self.values.size()
     }
 }
 

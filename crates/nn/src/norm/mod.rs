@@ -28,6 +28,10 @@ pub enum NormConfig {
         #[serde(default = "yes")]
         gain: bool,
     },
+    /// α ⊙ x + β: no statistics at all (ResMLP).
+    Affine,
+    /// Nothing.
+    None,
     /// ScaleNorm, variant A: g · x / max(‖x‖ / sqrt(d), ε), one learned scalar, ε as a floor.
     ScaleNormA {
         /// ε, the smallest divisor.
@@ -65,20 +69,21 @@ impl Default for NormConfig {
 }
 
 impl NormConfig {
-    /// ε, wherever the variant adds it.
-    pub fn epsilon(&self) -> f64 {
+    /// ε, wherever the variant adds it; absent where nothing is divided by.
+    pub fn epsilon(&self) -> Option<f64> {
         match *self {
+            NormConfig::Affine | NormConfig::None => None,
             NormConfig::LayerNorm { epsilon }
             | NormConfig::RmsNorm { epsilon, .. }
             | NormConfig::ScaleNormA { epsilon }
-            | NormConfig::ScaleNormB { epsilon } => epsilon,
+            | NormConfig::ScaleNormB { epsilon } => Some(epsilon),
         }
     }
 
     /// # Errors
     /// ε is not positive.
     pub fn validate(&self) -> Result<(), ModelError> {
-        let epsilon = self.epsilon();
+        let Some(epsilon) = self.epsilon() else { return Ok(()) };
         if epsilon > 0.0 && epsilon < 1.0 {
             return Ok(());
         }
@@ -92,18 +97,37 @@ impl NormConfig {
     /// The norm for vectors of `width` channels.
     pub fn init(&self, width: usize, builder: &Builder) -> Norm {
         let gain = |size: usize| Some(builder.parameter("gain", [size], Initialiser::Ones));
-        let (kind, gain, bias) = match *self {
-            NormConfig::LayerNorm { .. } => {
-                (NormKind::Layer, gain(width), Some(builder.parameter("bias", [width], Initialiser::Zeros)))
+        let bias = || Some(builder.parameter("bias", [width], Initialiser::Zeros));
+        let (form, gain, bias) = match *self {
+            NormConfig::LayerNorm { epsilon } => {
+                (Form::Divided { kind: NormKind::Layer, epsilon }, gain(width), bias())
             }
-            NormConfig::RmsNorm { gain: learned, .. } => {
-                (NormKind::Rms, if learned { gain(width) } else { None }, None)
+            NormConfig::RmsNorm { epsilon, gain: learned } => {
+                let gain = if learned { gain(width) } else { None };
+                (Form::Divided { kind: NormKind::Rms, epsilon }, gain, None)
             }
-            NormConfig::ScaleNormA { .. } => (NormKind::ScaleClamp, gain(1), None),
-            NormConfig::ScaleNormB { .. } => (NormKind::ScaleMean, gain(1), None),
+            NormConfig::ScaleNormA { epsilon } => {
+                (Form::Divided { kind: NormKind::ScaleClamp, epsilon }, gain(1), None)
+            }
+            NormConfig::ScaleNormB { epsilon } => {
+                (Form::Divided { kind: NormKind::ScaleMean, epsilon }, gain(1), None)
+            }
+            NormConfig::Affine => (Form::Affine, gain(width), bias()),
+            NormConfig::None => (Form::Identity, None, None),
         };
-        Norm { gain, bias, kind, epsilon: self.epsilon() }
+        Norm { gain, bias, form }
     }
+}
+
+/// What a norm does before gain and bias.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// Divides by a statistic of the vector.
+    Divided { kind: NormKind, epsilon: f64 },
+    /// Nothing.
+    Affine,
+    /// Nothing, and has neither gain nor bias.
+    Identity,
 }
 
 /// A normalisation layer.
@@ -114,20 +138,38 @@ pub struct Norm {
     /// Bias per channel.
     bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
-    kind: NormKind,
-    #[module(skip)]
-    epsilon: f64,
+    form: Form,
 }
 
 impl Norm {
     /// Normalises the last axis; the shape stays.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        norm(x, self.kind, self.gain(), self.bias(), self.epsilon)
+        match self.form {
+            Form::Divided { kind, epsilon } => norm(x, kind, self.gain(), self.bias(), epsilon),
+            Form::Affine => self.affine(x),
+            Form::Identity => x,
+        }
     }
 
-    /// `norm(x + branch)` in one pass over the data.
+    /// `norm(x + branch)` in one pass over the data, where there is something to divide by.
     pub fn forward_sum<const D: usize>(&self, x: Tensor<D>, branch: Tensor<D>) -> Tensor<D> {
-        add_norm(x, branch, 1.0, self.kind, self.gain(), self.bias(), self.epsilon)
+        match self.form {
+            Form::Divided { kind, epsilon } => {
+                add_norm(x, branch, 1.0, kind, self.gain(), self.bias(), epsilon)
+            }
+            Form::Affine | Form::Identity => self.forward(x + branch),
+        }
+    }
+
+    fn affine<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let x = match self.gain() {
+            Some(gain) => x * gain.unsqueeze(),
+            None => x,
+        };
+        match self.bias() {
+            Some(bias) => x + bias.unsqueeze(),
+            None => x,
+        }
     }
 
     fn gain(&self) -> Option<Tensor<1>> {

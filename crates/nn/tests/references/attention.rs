@@ -26,7 +26,7 @@ fn softmax(biases: bool, rotary: RotaryConfig) -> MixerConfig {
 fn torch_multi_head() {
     for (case, causal) in [("torch_multi_head_causal", true), ("torch_multi_head_padded", false)] {
         let mixer = softmax(true, RotaryConfig::none());
-        Comparison { case, mixer, around: Around::Nothing, causal }.check(|mapping| {
+        Comparison { case, mixer, around: Around::Nothing, causal, max_length: 64 }.check(|mapping| {
             for (part, ours) in ["query", "key", "value"].iter().enumerate() {
                 let rows = part * WIDTH..(part + 1) * WIDTH;
                 mapping.outputs("in_proj_weight", rows.clone(), &format!("mixer.{ours}.weight"), 0);
@@ -47,8 +47,14 @@ fn map_four(mapping: &mut Mapping, names: [&str; 4]) {
 #[test]
 fn gpt_j_attention() {
     let mixer = softmax(false, interleaved(Some(2)));
-    Comparison { case: "transformers_gpt_j_attention", mixer, around: Around::Nothing, causal: true }
-        .check(|mapping| map_four(mapping, ["q_proj", "k_proj", "v_proj", "out_proj"]));
+    Comparison {
+        case: "transformers_gpt_j_attention",
+        mixer,
+        around: Around::Nothing,
+        causal: true,
+        max_length: 64,
+    }
+    .check(|mapping| map_four(mapping, ["q_proj", "k_proj", "v_proj", "out_proj"]));
 }
 
 #[test]
@@ -57,7 +63,7 @@ fn fla_linear_attention() {
         let config =
             LinearAttentionConfig { heads: HEADS, epsilon: 1e-10, ..LinearAttentionConfig::default() };
         let mixer = MixerConfig::LinearAttention(config);
-        Comparison { case, mixer, around: Around::Nothing, causal: true }
+        Comparison { case, mixer, around: Around::Nothing, causal: true, max_length: 64 }
             .check(|mapping| map_four(mapping, ["query", "key", "value", "output"]));
     }
 }

@@ -1,11 +1,12 @@
-//! One token mixer, with or without a residual scheme around it, against a recorded block.
+//! One token mixer, by itself or in a block, against a recorded one.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use mixlab_core::Precision;
+use mixlab_nn::channel::ChannelConfig;
 use mixlab_nn::mixer::{Mixer, MixerConfig};
-use mixlab_nn::residual::{Residual, ResidualConfig};
-use mixlab_nn::{Builder, Context, InitialisationConfig, NormConfig};
+use mixlab_nn::residual::ResidualConfig;
+use mixlab_nn::{Block, Context, ModelConfig, NormConfig};
 
 use crate::fixture::{Fixture, PRECISIONS, vector};
 use crate::mapping::Mapping;
@@ -14,29 +15,54 @@ use crate::mapping::Mapping;
 #[derive(Clone)]
 pub enum Around {
     Nothing,
+    /// Norm and shortcut.
     Residual(ResidualConfig, NormConfig),
+    /// Norm and shortcut, and a channel mixer with its own.
+    Block(ResidualConfig, NormConfig, ChannelConfig),
 }
 
 /// A mixer in the place it has in a model.
 #[derive(Module, Debug)]
-pub struct Sublayer {
-    mixer: Mixer,
-    residual: Option<Residual>,
+enum Subject {
+    Mixer(Alone),
+    Block(Block),
 }
 
-impl Sublayer {
-    fn new(mixer: &MixerConfig, around: &Around, width: usize, builder: &Builder) -> Self {
-        let residual = match around {
-            Around::Nothing => None,
-            Around::Residual(scheme, norm) => Some(scheme.init(norm, width, &builder.child("residual"))),
+/// A mixer with the path it has in a block.
+#[derive(Module, Debug)]
+struct Alone {
+    mixer: Mixer,
+}
+
+impl Subject {
+    /// The first block of a model of one.
+    fn new(comparison: &Comparison, width: usize, device: &Device, precision: Precision) -> Self {
+        let (residual, norm, channel) = match comparison.around.clone() {
+            Around::Nothing => (ResidualConfig::PreNorm, NormConfig::None, ChannelConfig::None),
+            Around::Residual(residual, norm) => (residual, norm, ChannelConfig::None),
+            Around::Block(residual, norm, channel) => (residual, norm, channel),
         };
-        Sublayer { mixer: mixer.init(width, 64, &builder.child("mixer")).unwrap(), residual }
+        let config = ModelConfig {
+            width,
+            depth: 1,
+            max_length: comparison.max_length,
+            residual,
+            norm,
+            channel: Some(channel),
+            ..ModelConfig::new(comparison.mixer.clone())
+        };
+        let model = config.build(1, 0, device, precision).unwrap();
+        let block = model.backbone().blocks()[0].clone();
+        match comparison.around {
+            Around::Nothing => Subject::Mixer(Alone { mixer: block.mixer().clone() }),
+            Around::Residual(..) | Around::Block(..) => Subject::Block(block),
+        }
     }
 
     fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
-        match &self.residual {
-            Some(residual) => residual.forward(x, None, |x| self.mixer.forward(x, context)),
-            None => self.mixer.forward(x, context),
+        match self {
+            Subject::Mixer(alone) => alone.mixer.forward(x, context),
+            Subject::Block(block) => block.forward(x, context),
         }
     }
 }
@@ -47,6 +73,8 @@ pub struct Comparison {
     pub mixer: MixerConfig,
     pub around: Around,
     pub causal: bool,
+    /// Longest length the mixer is made for.
+    pub max_length: usize,
 }
 
 impl Comparison {
@@ -62,24 +90,29 @@ impl Comparison {
         let device = Device::flex().autodiff();
         let x: Tensor<3> = fixture.tensor("input", precision, &device).require_grad();
         let [batch, n, width] = x.dims();
-        let builder = Builder::new(0, &device, precision, InitialisationConfig::normal(), 1);
-        let module = Sublayer::new(&self.mixer, &self.around, width, &builder);
+        let module = Subject::new(self, width, &device, precision);
         let mut mapping = Mapping::new(&fixture, &module);
         map(&mut mapping);
         let module = mapping.apply(module, precision, &device);
 
         let context = Context { mask: fixture.mask(), ..Context::evaluation(batch, self.causal) };
-        let y = module.forward(x.clone(), &context);
-        let cotangent = fixture.tensor("cotangent", precision, &device);
+        let cotangent: Tensor<3> = fixture.tensor("cotangent", precision, &device);
+        let outputs = cotangent.dims()[2];
+        let whole = module.forward(x.clone(), &context);
+        let y = whole.clone().narrow(2, 0, outputs);
+        if outputs < width {
+            let others = vector(whole.narrow(2, outputs, width - outputs));
+            assert!(others.iter().all(|&value| value == 0.0), "outputs that were not recorded must be 0");
+        }
         let mut gradients = (y.clone() * cotangent).sum().backward();
         let mut output = vector(y);
         if let Some(real) = fixture.padding() {
             // Rows of padded queries are unspecified and recorded as zero.
-            for (row, real) in output.chunks_exact_mut(width).zip(real.iter()) {
+            for (row, real) in output.chunks_exact_mut(outputs).zip(real.iter()) {
                 row.iter_mut().filter(|_| !real).for_each(|value| *value = 0.0);
             }
         }
-        assert_eq!(output.len(), batch * n * width);
+        assert_eq!(output.len(), batch * n * outputs);
         fixture.check("output", &output, precision);
         fixture.check("gradient/input", &vector(x.grad(&gradients).unwrap()), precision);
         mapping.check_gradients(&module, &mut gradients, precision);

@@ -81,8 +81,13 @@ impl FlashPytorchGau {
             ..GauConfig::new(self.normaliser)
         };
         let around = pre_norm(self.norm.clone());
-        let comparison =
-            Comparison { case: self.case, mixer: MixerConfig::Gau(config), around, causal: self.causal };
+        let comparison = Comparison {
+            case: self.case,
+            mixer: MixerConfig::Gau(config),
+            around,
+            causal: self.causal,
+            max_length: 64,
+        };
         comparison.check(|mapping| {
             map_norm(mapping, "norm", &self.norm, "residual.norm");
             map_unit(mapping, "", "to_out.0", "mixer.unit");
@@ -181,7 +186,7 @@ pub fn map_flash(mapping: &mut Mapping, package: &str, ours: &str, factor: f64) 
 
 fn check_flash(case: &'static str, causal: bool, norm: NormConfig, config: FlashConfig, factor: f64) {
     let around = pre_norm(norm.clone());
-    Comparison { case, mixer: MixerConfig::Flash(config), around, causal }.check(|mapping| {
+    Comparison { case, mixer: MixerConfig::Flash(config), around, causal, max_length: 64 }.check(|mapping| {
         map_norm(mapping, "norm", &norm, "residual.norm");
         map_flash(mapping, "", "mixer", factor);
     });
@@ -266,7 +271,7 @@ fn gau_alpha_unit() {
         ("gau_alpha_unit_squared_relu", NormaliserConfig::Relu2Len, true),
     ] {
         let mixer = gau_alpha_config(normaliser, bias);
-        Comparison { case, mixer, around: Around::Nothing, causal: false }
+        Comparison { case, mixer, around: Around::Nothing, causal: false, max_length: 64 }
             .check(|mapping| map_gau_alpha(mapping, "", "mixer.unit", bias));
     }
 }
@@ -276,7 +281,7 @@ fn gau_alpha_layer() {
     for case in ["gau_alpha_layer_padded", "gau_alpha_layer_short", "gau_alpha_layer_single"] {
         let mixer = gau_alpha_config(softmax_plus(), false);
         let around = Around::Residual(ResidualConfig::PostNorm, gainless_rms());
-        Comparison { case, mixer, around, causal: false }
+        Comparison { case, mixer, around, causal: false, max_length: 64 }
             .check(|mapping| map_gau_alpha(mapping, "gau.", "mixer.unit", false));
     }
 }

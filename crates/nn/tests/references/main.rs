@@ -3,9 +3,15 @@
 
 mod attention;
 mod block;
+mod classifiers;
+mod convolution;
+mod counts;
 mod fixture;
+mod fnet;
 mod gated;
+mod gmlp;
 mod mapping;
 mod models;
 mod optimizers;
 mod parts;
+mod vision;

@@ -22,7 +22,7 @@ const VOCABULARY: usize = 11;
 const WIDTH: usize = 8;
 const DEPTH: usize = 2;
 
-fn check_model(case: &str, config: &ModelConfig, causal: bool, map: impl Fn(&mut Mapping)) {
+pub fn check_model(case: &str, config: &ModelConfig, causal: bool, map: impl Fn(&mut Mapping)) {
     for precision in PRECISIONS {
         check_model_in(case, config, causal, precision, &map);
     }
@@ -68,7 +68,7 @@ fn check_model_in(
     mapping.check_gradients(&model, &mut loss.backward(), precision);
 }
 
-fn config(mixer: MixerConfig, depth: usize) -> ModelConfig {
+pub fn config(mixer: MixerConfig, depth: usize) -> ModelConfig {
     ModelConfig { width: WIDTH, depth, max_length: 12, norm: layer_norm(), ..ModelConfig::new(mixer) }
 }
 

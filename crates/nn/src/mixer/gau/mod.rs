@@ -14,8 +14,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::attend::Attention;
+use super::cost::pairs;
 use super::gated_unit::{GatedUnitOptions, Projected, check_unit, expanded_width};
-use super::{AffineInitialisation, GatedUnit, KeyValueCache};
+use super::{AffineInitialisation, GatedUnit, KeyValueCache, MixerCost, Place};
 use crate::config::check_rate;
 use crate::position::{RelativeBias, RelativeBiasConfig, RotaryConfig};
 use crate::{Builder, Context, ModelError, Promises};
@@ -132,6 +133,13 @@ impl GauConfig {
             site: format!("{}.scores", builder.path()),
             config: self.clone(),
         }
+    }
+
+    /// Scores of one head of width s and weighted values of width e a pair, and the projections.
+    pub fn cost(&self, place: Place, length: usize, causal: bool) -> MixerCost {
+        let (n, d) = (length as u64, place.width as u64);
+        let (e, s) = (expanded_width(self.expansion, place.width) as u64, self.key_width as u64);
+        MixerCost { projections: n * d * (3 * e + s), mixing: (s + e) * pairs(length, causal), scores: n * n }
     }
 
     /// What the unit promises in one direction.

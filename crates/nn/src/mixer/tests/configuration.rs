@@ -23,9 +23,7 @@ fn a_kind_alone_gives_the_defaults() {
     for config in MixerConfig::catalogue() {
         let found = match &config {
             MixerConfig::Gau(_) => parse(json!({"kind": "gau", "normaliser": {"kind": "relu2_len"}})),
-            MixerConfig::SoftmaxAttention(_) | MixerConfig::LinearAttention(_) | MixerConfig::Flash(_) => {
-                parse(json!({"kind": config.name()}))
-            }
+            _ => parse(json!({"kind": config.name()})),
         };
         assert_eq!(found.expect("defaults"), config);
     }
@@ -79,6 +77,11 @@ fn impossible_options_are_named_with_a_remedy() {
         assert!(error.to_string().contains(key), "`{error}` does not name `{key}`");
         assert!(error.hint().is_some());
     }
+    for (config, key) in impossible_without_attention() {
+        let error = config.validate(WIDTH, MAX_LENGTH).expect_err("an impossible option");
+        assert!(error.to_string().contains(key), "`{error}` does not name `{key}`");
+        assert!(error.hint().is_some());
+    }
     let linear = LinearAttentionConfig { epsilon: 0.0, ..Default::default() };
     assert!(MixerConfig::LinearAttention(linear).validate(WIDTH, MAX_LENGTH).is_err());
 }
@@ -87,6 +90,87 @@ fn impossible_options_are_named_with_a_remedy() {
 fn the_longest_length_is_told() {
     let relative_bias = RelativeBiasConfig::Toeplitz { deviation: 0.02 };
     let config = MixerConfig::Gau(GauConfig { relative_bias, ..gau(NormaliserConfig::Relu2Len) });
-    assert_eq!(config.maximum_length(96), Some(96));
-    assert_eq!(MixerConfig::Flash(flash()).maximum_length(96), None);
+    assert_eq!(config.lengths(96, true), Lengths::AtMost(96));
+    assert_eq!(MixerConfig::Flash(flash()).lengths(96, true), Lengths::Any);
+    let mixer = MixerConfig::MlpMixer(MlpMixerConfig::default());
+    assert_eq!(mixer.lengths(96, false), Lengths::Exactly(96));
+    // A causal matrix keeps its upper left corner at every shorter length.
+    let matrix = MixerConfig::ResMlp(ResMlpConfig::default());
+    assert_eq!(
+        [true, false].map(|causal| matrix.lengths(96, causal)),
+        [Lengths::AtMost(96), Lengths::Exactly(96)]
+    );
+}
+
+fn impossible_without_attention() -> Vec<(MixerConfig, &'static str)> {
+    let toeplitz = LengthPolicy::Toeplitz;
+    let mlp_mixer = |config| MixerConfig::MlpMixer(config);
+    let ff_only = |config| MixerConfig::FfOnly(config);
+    let gmlp = |config| MixerConfig::Gmlp(config);
+    let external = |config| MixerConfig::ExternalAttention(config);
+    let convolution = |config| MixerConfig::Convolution(config);
+    let synthesizer = |config| MixerConfig::Synthesizer(config);
+    vec![
+        (
+            mlp_mixer(MlpMixerConfig { token_hidden: Some(0), ..Default::default() }),
+            "model.mixer.token_hidden",
+        ),
+        (mlp_mixer(MlpMixerConfig { length: toeplitz, ..Default::default() }), "length policy"),
+        (ff_only(FfOnlyConfig { expansion: 0.0, ..Default::default() }), "model.mixer.expansion"),
+        (ff_only(FfOnlyConfig { epsilon: 0.0, ..Default::default() }), "model.mixer.epsilon"),
+        (ff_only(FfOnlyConfig { length: toeplitz, ..Default::default() }), "length policy"),
+        (gmlp(GmlpConfig { expansion: 0.125, ..Default::default() }), "model.mixer.expansion"),
+        (gmlp(GmlpConfig { attention_width: Some(0), ..Default::default() }), "model.mixer.attention_width"),
+        (gmlp(GmlpConfig { layers_per_block: 0, ..Default::default() }), "model.mixer.layers_per_block"),
+        (
+            gmlp(GmlpConfig { weights: TokenWeights::Toeplitz, length: toeplitz, ..Default::default() }),
+            "length policy",
+        ),
+        (external(ExternalAttentionConfig { slots: 0, ..Default::default() }), "model.mixer.slots"),
+        (external(ExternalAttentionConfig { heads: Some(3), ..Default::default() }), "model.mixer.heads"),
+        (
+            external(ExternalAttentionConfig { heads: Some(2), tied: true, ..Default::default() }),
+            "tied memories",
+        ),
+        (convolution(ConvolutionConfig { kernels: vec![], ..Default::default() }), "model.mixer.kernels"),
+        (
+            convolution(ConvolutionConfig { dilations: vec![0], ..Default::default() }),
+            "model.mixer.dilations",
+        ),
+        (convolution(ConvolutionConfig { heads: 3, ..Default::default() }), "model.mixer.heads"),
+        (
+            convolution(ConvolutionConfig { drop_connect: 1.0, ..Default::default() }),
+            "model.mixer.drop_connect",
+        ),
+        (
+            convolution(ConvolutionConfig {
+                renormalise: true,
+                filters: Filters::Depthwise,
+                ..Default::default()
+            }),
+            "renormalised filters",
+        ),
+        (synthesizer(SynthesizerConfig { heads: 3, ..Default::default() }), "model.mixer.heads"),
+        (
+            synthesizer(SynthesizerConfig {
+                scores: SynthesizerScores::Factorised { rank: 0 },
+                ..Default::default()
+            }),
+            "model.mixer.scores.rank",
+        ),
+    ]
+}
+
+/// A mixer that sees everything is refused in a causal model, and so is a policy that would change the past.
+#[test]
+fn causal_models_of_mixers_that_see_everything_are_refused() {
+    let refused: Vec<&str> = MixerConfig::catalogue()
+        .iter()
+        .filter(|config| config.check_direction(true).is_err())
+        .map(MixerConfig::name)
+        .collect();
+    assert_eq!(refused, ["mlp_mixer", "ff_only", "fnet", "external_attention"]);
+    let matrix = MixerConfig::ResMlp(ResMlpConfig { length: LengthPolicy::Interpolate });
+    let error = matrix.check_direction(true).expect_err("resampling changes the past");
+    assert!(error.hint().is_some_and(|hint| hint.contains("block_diagonal")));
 }

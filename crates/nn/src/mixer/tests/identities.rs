@@ -94,7 +94,9 @@ fn branch_size_at_initialisation() {
     let rotary = RotaryConfig::none();
     let config = GauConfig { rotary, ..GauConfig::new(NormaliserConfig::Relu2Ns) };
     let builder = Builder::new(1, &Device::flex(), Precision::F32, scheme, 24);
-    let mixer = MixerConfig::Gau(config).init(768, 512, &builder).expect("a valid config");
+    let mixer = MixerConfig::Gau(config)
+        .init(Place { width: 768, max_length: 512, layer: 0 }, &builder)
+        .expect("a valid config");
     let x = draw(Key::root(3), [1, 512, 768], Precision::F32);
     let y = numbers(&mixer.forward(x, &context(1, false)));
     let size = (y.iter().map(|v| v * v).sum::<f64>() / y.len() as f64).sqrt();

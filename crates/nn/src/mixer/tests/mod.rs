@@ -2,9 +2,11 @@
 //! entry in [`registered`].
 
 mod configuration;
+mod counts;
 mod gradients;
 mod identities;
 mod naive;
+mod naive_without_attention;
 mod promises;
 mod streaming;
 
@@ -16,6 +18,7 @@ use mixlab_core::{Key, Precision, Purpose};
 use mixlab_kernels::Mask;
 
 use super::*;
+use crate::channel::ActivationConfig;
 use crate::position::{RelativeBiasConfig, RotaryConfig, RotaryLayoutConfig};
 use crate::{InitialisationConfig, parameter_values, with_parameters};
 
@@ -48,7 +51,100 @@ fn registered() -> Vec<MixerConfig> {
         let quadratic_scale = QuadraticScale::PerChunkAndWidth;
         MixerConfig::Flash(FlashConfig { relative_bias, quadratic_scale, ..flash() })
     }));
+    all.extend(without_attention());
     all
+}
+
+/// The models of May 2021.
+fn without_attention() -> Vec<MixerConfig> {
+    use LengthPolicy::{BlockDiagonal, Interpolate, Pad, Refuse, Toeplitz, Truncate};
+    let mut all = Vec::new();
+    for length in [Refuse, Truncate, Pad, Interpolate, BlockDiagonal] {
+        let config = MlpMixerConfig { token_hidden: Some(5), length, ..Default::default() };
+        all.push(MixerConfig::MlpMixer(config));
+        all.push(MixerConfig::FfOnly(FfOnlyConfig { expansion: 1.5, length, ..Default::default() }));
+    }
+    all.extend(
+        [Refuse, Pad, Interpolate, BlockDiagonal, Toeplitz]
+            .map(|length| MixerConfig::ResMlp(ResMlpConfig { length })),
+    );
+    let gmlp = GmlpConfig { expansion: 1.5, ..Default::default() };
+    for attention_width in [None, Some(3)] {
+        for weights in [TokenWeights::Dense, TokenWeights::Toeplitz] {
+            all.push(MixerConfig::Gmlp(GmlpConfig { attention_width, weights, ..gmlp.clone() }));
+        }
+    }
+    let gate_activation = ActivationConfig::Silu;
+    all.push(MixerConfig::Gmlp(GmlpConfig { gate_activation, length: BlockDiagonal, ..gmlp.clone() }));
+    all.push(MixerConfig::Gmlp(GmlpConfig { length: Toeplitz, ..gmlp }));
+    all.extend(fourier_mixings().map(|mixing| MixerConfig::Fnet(FnetConfig { mixing })));
+    let external = ExternalAttentionConfig { slots: 5, ..Default::default() };
+    for normalisation in [ExternalNormalisation::Double, ExternalNormalisation::Slots] {
+        for (heads, tied) in [(None, false), (None, true), (Some(2), false)] {
+            let config = ExternalAttentionConfig { normalisation, heads, tied, ..external.clone() };
+            all.push(MixerConfig::ExternalAttention(config));
+        }
+    }
+    all.extend(convolutions().into_iter().map(MixerConfig::Convolution));
+    for scores in synthesized_scores() {
+        for mixture in [None, Some(SynthesizerMixture::Sum), Some(SynthesizerMixture::Gate)] {
+            let config = SynthesizerConfig { scores, mixture, heads: 2, ..Default::default() };
+            all.push(MixerConfig::Synthesizer(config));
+        }
+    }
+    all
+}
+
+fn fourier_mixings() -> impl Iterator<Item = FnetMixing> {
+    let fourier = |transform, span| FnetMixing::Fourier { transform, span };
+    [
+        fourier(FourierTransform::Fast, FourierSpan::TrueLength),
+        fourier(FourierTransform::Fast, FourierSpan::Padded),
+        fourier(FourierTransform::Product, FourierSpan::TrueLength),
+        fourier(FourierTransform::Product, FourierSpan::Padded),
+        FnetMixing::Linear { length: LengthPolicy::Refuse },
+        FnetMixing::Linear { length: LengthPolicy::BlockDiagonal },
+        FnetMixing::Random { length: LengthPolicy::Truncate },
+        FnetMixing::Identity,
+    ]
+    .into_iter()
+}
+
+fn convolutions() -> Vec<ConvolutionConfig> {
+    let convolution = |filters, kernel: usize, dilation: usize| ConvolutionConfig {
+        filters,
+        kernels: vec![kernel],
+        dilations: vec![dilation],
+        heads: 2,
+        ..Default::default()
+    };
+    let lightweight = convolution(Filters::Lightweight, 3, 1);
+    vec![
+        lightweight.clone(),
+        convolution(Filters::Lightweight, 4, 2),
+        ConvolutionConfig { glu: false, bias: false, ..lightweight.clone() },
+        ConvolutionConfig { groups: ChannelGroups::Modular, renormalise: true, ..lightweight.clone() },
+        convolution(Filters::Lightweight, 1, 1),
+        convolution(Filters::Dynamic, 3, 1),
+        ConvolutionConfig { renormalise: true, ..convolution(Filters::Dynamic, 4, 2) },
+        convolution(Filters::Depthwise, 3, 2),
+    ]
+}
+
+fn synthesized_scores() -> [SynthesizerScores; 4] {
+    [
+        SynthesizerScores::Random { learned: true },
+        SynthesizerScores::Random { learned: false },
+        SynthesizerScores::Factorised { rank: 3 },
+        SynthesizerScores::Dense,
+    ]
+}
+
+/// The directions a mixer can be used in.
+fn directions(config: &MixerConfig) -> impl Iterator<Item = bool> + use<> {
+    let possible = [true, false].map(|causal| config.check_direction(causal).is_ok());
+    assert!(possible[1], "every mixer can look both ways");
+    [true, false].into_iter().zip(possible).filter_map(|(causal, possible)| possible.then_some(causal))
 }
 
 fn normalisers() -> impl Iterator<Item = NormaliserConfig> {
@@ -90,12 +186,18 @@ fn flash() -> FlashConfig {
 
 /// The mixer with every parameter redrawn: values that start at 0 or 1 would hide a dropped term.
 fn build(config: &MixerConfig) -> Mixer {
-    build_on(config, &Device::flex(), Precision::F64)
+    build_for(config, MAX_LENGTH)
 }
 
-fn build_on(config: &MixerConfig, device: &Device, precision: Precision) -> Mixer {
+/// The mixer made for sequences of at most `max_length`.
+fn build_for(config: &MixerConfig, max_length: usize) -> Mixer {
+    build_on(config, max_length, &Device::flex(), Precision::F64)
+}
+
+fn build_on(config: &MixerConfig, max_length: usize, device: &Device, precision: Precision) -> Mixer {
     let builder = Builder::new(5, device, precision, InitialisationConfig::normal(), 2);
-    let mixer = config.init(WIDTH, MAX_LENGTH, &builder).expect("a valid config");
+    let place = Place { width: WIDTH, max_length, layer: 0 };
+    let mixer = config.init(place, &builder).expect("a valid config");
     builder.finish().expect("distinct identities");
     let key = Key::root(11).purpose(Purpose::Synthetic);
     let drawn: BTreeMap<String, Tensor<1>> = parameter_values(&mixer)
@@ -165,12 +267,20 @@ fn disturbed(x: &Tensor<3>, position: usize) -> Tensor<3> {
 /// The match has no wildcard: a new mixer must be numbered here, and then registered.
 #[test]
 fn every_kind_of_mixer_is_registered() {
-    const KINDS: usize = 4;
+    const KINDS: usize = 12;
     let kind = |config: &MixerConfig| match config {
         MixerConfig::SoftmaxAttention(_) => 0,
         MixerConfig::LinearAttention(_) => 1,
         MixerConfig::Gau(_) => 2,
-        MixerConfig::Flash(_) => KINDS - 1,
+        MixerConfig::Flash(_) => 3,
+        MixerConfig::MlpMixer(_) => 4,
+        MixerConfig::FfOnly(_) => 5,
+        MixerConfig::ResMlp(_) => 6,
+        MixerConfig::Gmlp(_) => 7,
+        MixerConfig::Fnet(_) => 8,
+        MixerConfig::ExternalAttention(_) => 9,
+        MixerConfig::Convolution(_) => 10,
+        MixerConfig::Synthesizer(_) => KINDS - 1,
     };
     let everything: std::collections::BTreeSet<usize> = (0..KINDS).collect();
     assert_eq!(registered().iter().map(kind).collect::<std::collections::BTreeSet<_>>(), everything);

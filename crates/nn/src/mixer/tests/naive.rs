@@ -3,44 +3,60 @@
 use super::*;
 use crate::position::t5_bucket;
 
-const N: usize = 11;
+pub(super) const N: usize = 11;
 const BATCH: usize = 2;
 
 /// Row-major matrices of one sample.
-type Matrix = Vec<Vec<f64>>;
+pub(super) type Matrix = Vec<Vec<f64>>;
 
-struct Parameters(BTreeMap<String, Tensor<1>>);
+pub(super) struct Parameters(BTreeMap<String, Tensor<1>>);
 
 impl Parameters {
-    fn of(mixer: &Mixer) -> Self {
+    pub(super) fn of(mixer: &Mixer) -> Self {
         Parameters(parameter_values(mixer))
     }
 
-    fn vector(&self, path: &str) -> Option<Vec<f64>> {
+    pub(super) fn vector(&self, path: &str) -> Option<Vec<f64>> {
         self.0.get(path).map(numbers)
     }
 
     /// The matrix of `columns` columns.
-    fn matrix(&self, path: &str, columns: usize) -> Matrix {
+    pub(super) fn matrix(&self, path: &str, columns: usize) -> Matrix {
         let values = self.vector(path).unwrap_or_else(|| panic!("no parameter `{path}`"));
         values.chunks(columns).map(<[f64]>::to_vec).collect()
     }
 }
 
-fn sample(x: &Tensor<3>, b: usize) -> Matrix {
+pub(super) fn sample(x: &Tensor<3>, b: usize) -> Matrix {
     let columns = x.dims()[2];
     numbers(&x.clone().narrow(0, b, 1)).chunks(columns).map(<[f64]>::to_vec).collect()
 }
 
-fn affine(x: &Matrix, weight: &Matrix, bias: Option<&[f64]>) -> Matrix {
+thread_local! {
+    static MULTIPLY_ADDS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts products that contract an axis.
+pub(super) fn count(multiply_adds: usize) {
+    MULTIPLY_ADDS.with(|counted| counted.set(counted.get() + multiply_adds as u64));
+}
+
+/// What has been counted since the last call.
+pub(super) fn counted() -> u64 {
+    MULTIPLY_ADDS.with(std::cell::Cell::take)
+}
+
+pub(super) fn affine(x: &Matrix, weight: &Matrix, bias: Option<&[f64]>) -> Matrix {
     let columns = weight[0].len();
+    count(x.len() * weight.len() * columns);
     let at = |row: &Vec<f64>, c: usize| {
         row.iter().zip(weight).map(|(a, w)| a * w[c]).sum::<f64>() + bias.map_or(0.0, |bias| bias[c])
     };
     x.iter().map(|row| (0..columns).map(|c| at(row, c)).collect()).collect()
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    count(a.len());
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
@@ -62,37 +78,56 @@ fn masks() -> [Mask; 2] {
     [Mask::default(), mask()]
 }
 
-struct Seen<'a> {
+pub(super) struct Seen<'a> {
     mask: &'a Mask,
     b: usize,
-    causal: bool,
+    pub(super) causal: bool,
 }
 
 impl Seen<'_> {
-    fn real(&self, j: usize) -> bool {
+    pub(super) fn real(&self, j: usize) -> bool {
         self.mask.padding.as_ref().is_none_or(|real| real[self.b * N + j])
     }
 
-    fn same_document(&self, i: usize, j: usize) -> bool {
+    pub(super) fn same_document(&self, i: usize, j: usize) -> bool {
         self.mask.segments.as_ref().is_none_or(|ids| ids[self.b * N + i] == ids[self.b * N + j])
     }
 
     /// Keys of the document of `i`, without regard to direction.
-    fn document(&self, i: usize) -> Vec<usize> {
+    pub(super) fn document(&self, i: usize) -> Vec<usize> {
         (0..N).filter(|&j| self.real(j) && self.same_document(i, j)).collect()
     }
 
-    fn keys(&self, i: usize) -> Vec<usize> {
+    pub(super) fn keys(&self, i: usize) -> Vec<usize> {
         self.document(i).into_iter().filter(|&j| !self.causal || j <= i).collect()
     }
 }
 
-/// Compares a mixer with `expected(sample, seen)` on real positions, in both directions and under masks.
-fn compare(config: &MixerConfig, expected: impl Fn(&Parameters, &Matrix, &Seen<'_>) -> Matrix) {
-    let (mixer, x) = (build(config), input(BATCH, N));
+/// Compares a mixer with `expected(sample, seen)` on real positions, in both directions and under masks, and its
+/// cost with the multiply–adds that `expected` makes without a mask.
+pub(super) fn compare(config: &MixerConfig, expected: impl Fn(&Parameters, &Matrix, &Seen<'_>) -> Matrix) {
+    compare_values(config, |p, x, seen| {
+        counted();
+        let y = expected(p, x, seen);
+        let found = counted();
+        if seen.mask.padding.is_none() {
+            let place = Place { width: WIDTH, max_length: N, layer: 0 };
+            let cost = config.cost(place, N, seen.causal);
+            assert_eq!(cost.multiply_adds(), found, "causal: {}, {config:?}", seen.causal);
+        }
+        y
+    });
+}
+
+/// The same for a formula that makes more products than the mixer needs.
+pub(super) fn compare_values(
+    config: &MixerConfig,
+    expected: impl Fn(&Parameters, &Matrix, &Seen<'_>) -> Matrix,
+) {
+    let (mixer, x) = (build_for(config, N), input(BATCH, N));
     let parameters = Parameters::of(&mixer);
     for mask in masks() {
-        for causal in [true, false] {
+        for causal in directions(config) {
             let found = forward(&mixer, &x, causal, mask.clone());
             for b in 0..BATCH {
                 let seen = Seen { mask: &mask, b, causal };
@@ -130,7 +165,8 @@ fn finish(p: &Parameters, attended: &Matrix, gate: &Matrix) -> Matrix {
     affine(&gated, &p.matrix("unit.output.weight", WIDTH), p.vector("unit.output.bias").as_deref())
 }
 
-fn weighted(weights: &[(usize, f64)], values: &Matrix) -> Vec<f64> {
+pub(super) fn weighted(weights: &[(usize, f64)], values: &Matrix) -> Vec<f64> {
+    count(weights.len() * values[0].len());
     (0..values[0].len()).map(|c| weights.iter().map(|&(j, w)| w * values[j][c]).sum()).collect()
 }
 
@@ -168,7 +204,7 @@ fn row_weights(
 }
 
 /// erf by `2/√π · exp(−x²) · Σ 2^k x^(2k+1)/(1·3·…·(2k+1))`, whose terms never cancel.
-fn error_function(x: f64) -> f64 {
+pub(super) fn error_function(x: f64) -> f64 {
     let (mut term, mut sum) = (x, x);
     for k in 1..400 {
         term *= 2.0 * x * x / f64::from(2 * k + 1);
@@ -211,7 +247,7 @@ fn gated_attention_unit_with_a_relative_bias() {
         let with =
             |relative_bias| GauConfig { rotary: RotaryConfig::none(), relative_bias, ..gau(normaliser) };
         naive_gau(&with(RelativeBiasConfig::Toeplitz { deviation: 1.0 }), |p, i, j, _| {
-            p.vector("relative_bias.weight").expect("a table")[MAX_LENGTH - 1 + j - i]
+            p.vector("relative_bias.weight").expect("a table")[N - 1 + j - i]
         });
         let t5 = RelativeBiasConfig::T5 { buckets: 8, max_distance: 16, scale: 1.5, deviation: 1.0 };
         naive_gau(&with(t5), |p, i, j, causal| {
@@ -234,7 +270,7 @@ fn flash_in_every_form() {
                 QuadraticScale::PerChunk => 1.0 / c as f64,
                 QuadraticScale::PerChunkAndWidth => 1.0 / ((c * s) as f64).sqrt(),
             };
-            compare(&MixerConfig::Flash(config), |p, x, seen| {
+            compare_values(&MixerConfig::Flash(config), |p, x, seen| {
                 let (gate, value, heads) = gated_unit(p, x, e, s);
                 let table = p.vector("relative_bias.weight").expect("a table");
                 let attended = (0..N).map(|i| {
@@ -305,7 +341,7 @@ fn linear_attention_with_and_without_rotation() {
     for rotary in [RotaryConfig::none(), RotaryConfig { width: Some(2), ..RotaryConfig::default() }] {
         let rotated = !rotary.is_none();
         let config = LinearAttentionConfig { heads: 2, epsilon, rotary, ..Default::default() };
-        compare(&MixerConfig::LinearAttention(config), |p, x, seen| {
+        compare_values(&MixerConfig::LinearAttention(config), |p, x, seen| {
             let part = |name: &str| affine(x, &p.matrix(&format!("{name}.weight"), 8), None);
             let map = |m: Matrix| -> Matrix {
                 let phi = |v: f64| if v > 0.0 { v + 1.0 } else { v.exp() };

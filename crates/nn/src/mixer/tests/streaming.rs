@@ -23,8 +23,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_split_equals_the_full_pass(n in 1usize..=MAX_LENGTH, pieces in prop::collection::vec(1usize..9, 0..12)) {
+    fn any_split_equals_the_full_pass(n in 1usize..=MAX_LENGTH + 3, pieces in prop::collection::vec(1usize..9, 0..12)) {
         for config in registered().into_iter().filter(|config| config.promises(true).streaming) {
+            let n = config.lengths(MAX_LENGTH, true).most().map_or(n, |most| n.min(most));
             let (mixer, x) = (build(&config), input(2, n));
             let (found, state) = in_pieces(&mixer, &x, &pieces);
             let worst = difference(&found, &forward(&mixer, &x, true, Mask::default()));
@@ -37,7 +38,7 @@ proptest! {
 #[test]
 fn single_precision_streams_within_its_rounding() {
     for config in registered().into_iter().filter(|config| config.promises(true).streaming) {
-        let mixer = build_on(&config, &Device::flex(), Precision::F32);
+        let mixer = build_on(&config, MAX_LENGTH, &Device::flex(), Precision::F32);
         let x = draw(Key::root(23), [1, MAX_LENGTH, WIDTH], Precision::F32);
         let (found, _) = in_pieces(&mixer, &x, &[1; MAX_LENGTH]);
         let worst = difference(&found, &forward(&mixer, &x, true, Mask::default()));
@@ -65,6 +66,18 @@ fn recurrent_states_are_bounded() {
     let (early, late, _) = largest(&MixerConfig::Flash(flash()));
     assert_eq!(early, late);
     assert_eq!(late, Some(6 * 12 + (CHUNK - 1) * (6 + 6 + 12)));
+    // A convolution keeps the inputs its filters reach back to, (4 − 1) · 2 of them.
+    for filters in [Filters::Lightweight, Filters::Dynamic] {
+        let config = ConvolutionConfig {
+            filters,
+            kernels: vec![4],
+            dilations: vec![2],
+            heads: 2,
+            ..Default::default()
+        };
+        let reach = Some(6 * WIDTH);
+        assert_eq!(largest(&MixerConfig::Convolution(config)), (reach, reach, 6 * WIDTH));
+    }
 }
 
 #[test]
