@@ -2,4 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod classification;
 pub mod language;
+mod segmented;

@@ -77,6 +77,12 @@ pub enum ObjectiveConfig {
         #[serde(default)]
         masking: MaskingConfig,
     },
+    /// Tell the class of a whole sequence: of an image or of a text with a label.
+    Classification {
+        /// Share of the probability that is spread over all classes in the targets, in [0, 1).
+        #[serde(default)]
+        label_smoothing: f64,
+    },
 }
 
 impl ObjectiveConfig {
@@ -85,11 +91,17 @@ impl ObjectiveConfig {
         matches!(self, ObjectiveConfig::CausalLm)
     }
 
+    /// Whether the data are examples with labels.
+    pub fn is_classification(&self) -> bool {
+        matches!(self, ObjectiveConfig::Classification { .. })
+    }
+
     /// The part of all tokens that is predicted.
     pub fn share_of_targets(&self) -> f64 {
         match self {
             ObjectiveConfig::CausalLm => 1.0,
             ObjectiveConfig::MaskedLm { masking } => masking.probability,
+            ObjectiveConfig::Classification { .. } => 0.0,
         }
     }
 }
@@ -212,12 +224,19 @@ impl Config {
         self.data.validate()?;
         self.tokenizer.validate()?;
         self.model.validate()?;
+        self.model.check_direction(self.objective.is_causal())?;
         self.optimizer.validate()?;
         self.schedule.validate()?;
         self.train.validate()?;
         self.sample.sampling.validate("sample.sampling.temperature", "sample.sampling.top_p")?;
-        if let ObjectiveConfig::MaskedLm { masking } = &self.objective {
-            masking.validate()?;
+        match &self.objective {
+            ObjectiveConfig::CausalLm => {}
+            ObjectiveConfig::MaskedLm { masking } => masking.validate()?,
+            ObjectiveConfig::Classification { label_smoothing } if !(0.0..1.0).contains(label_smoothing) => {
+                let expected = "at least 0 and below 1";
+                return Err(TrainError::out_of_range("objective.label_smoothing", label_smoothing, expected));
+            }
+            ObjectiveConfig::Classification { .. } => {}
         }
         for (key, value) in
             [("evaluate.batch", self.evaluate.batch), ("checkpoint.keep", self.checkpoint.keep)]
@@ -237,6 +256,7 @@ impl Config {
                 remedy: format!("set `model.max_length = {length}`, or `train.length = {maximum}`"),
             });
         }
+        self.model.check_length(length, self.objective.is_causal())?;
         match self.evaluate.stride {
             Some(stride) if !(1..=length).contains(&stride) => {
                 let range = format!("1 to {length}, which is `train.length`");

@@ -1,11 +1,12 @@
 //! The size of a run before it begins.
 
 use burn::module::Module;
-use mixlab_nn::{NamedParameter, named_parameters};
+use mixlab_nn::{Classifier, ClassifierInput, NamedParameter, named_parameters};
 use serde::Serialize;
 
 use crate::prepare::Prepared;
-use crate::{Config, Silent, Task, TrainError, prepare};
+use crate::task::Examples;
+use crate::{Config, Silent, TrainError, prepare};
 
 /// Characters of text shown of the first batch.
 const EXCERPT: usize = 400;
@@ -53,20 +54,55 @@ pub struct Description {
     pub parameter_count: usize,
     /// Memory while training.
     pub memory: Memory,
-    /// Number of tokens in the vocabulary.
-    pub vocabulary: usize,
-    /// Tokens of the training text.
-    pub train_tokens: usize,
-    /// Tokens of the held-out text, and its bytes.
-    pub evaluate_tokens: u64,
-    /// Bytes of the held-out text.
-    pub evaluate_bytes: u64,
-    /// Batches in an update, rows in a batch, tokens in a row.
+    /// Batches in an update, rows in a batch, positions in a row.
     pub batch: [usize; 3],
-    /// How often the run goes through the training text.
+    /// How often the run goes through the training data.
     pub epochs: f64,
-    /// The beginning of the first row of the first batch, as text.
-    pub excerpt: String,
+    /// What it is trained on.
+    pub data: DataDescription,
+}
+
+/// What a run is trained on and measured on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DataDescription {
+    /// Running text.
+    Text {
+        /// Number of tokens in the vocabulary.
+        vocabulary: usize,
+        /// Tokens of the training text.
+        train_tokens: usize,
+        /// Tokens of the held-out text.
+        evaluate_tokens: u64,
+        /// Bytes of the held-out text.
+        evaluate_bytes: u64,
+        /// The beginning of the first row of the first batch, as text.
+        excerpt: String,
+    },
+    /// Examples with labels.
+    Examples {
+        /// What the model reads.
+        input: ClassifierInput,
+        /// Names of the classes.
+        classes: Vec<String>,
+        /// Examples to train on.
+        train: usize,
+        /// Examples to measure on.
+        evaluate: usize,
+    },
+}
+
+impl DataDescription {
+    /// Number of tokens in the vocabulary, of data that are text.
+    pub fn vocabulary(&self) -> Option<usize> {
+        match self {
+            DataDescription::Text { vocabulary, .. }
+            | DataDescription::Examples { input: ClassifierInput::Tokens { vocabulary }, .. } => {
+                Some(*vocabulary)
+            }
+            DataDescription::Examples { input: ClassifierInput::Images(_), .. } => None,
+        }
+    }
 }
 
 impl Description {
@@ -77,31 +113,53 @@ impl Description {
         let first = data.train.batch(0, 0);
         let text = data.tokenizer.decode(&first.inputs[..first.length]);
         Description {
-            memory: memory(config, &parameters),
+            memory: memory(config, &parameters, config.train.length),
             parameter_count,
-            vocabulary: data.tokenizer.vocabulary(),
-            train_tokens: data.train.corpus().tokens(),
-            evaluate_tokens: data.evaluation.as_ref().map_or(0, |data| data.tokens()),
-            evaluate_bytes: data.evaluation.as_ref().map_or(0, |data| data.bytes()),
             batch: [config.train.accumulation, config.train.batch, config.train.length],
             epochs: data.train.epochs(config.train.steps),
-            excerpt: text.chars().take(EXCERPT).collect(),
-            parameters: parameters
-                .into_iter()
-                .map(|parameter| ParameterSize {
-                    size: parameter.size(),
-                    path: parameter.path,
-                    shape: parameter.shape,
-                })
-                .collect(),
+            parameters: sizes(parameters),
+            data: DataDescription::Text {
+                vocabulary: data.tokenizer.vocabulary(),
+                train_tokens: data.train.corpus().tokens(),
+                evaluate_tokens: data.evaluation.as_ref().map_or(0, |data| data.tokens()),
+                evaluate_bytes: data.evaluation.as_ref().map_or(0, |data| data.bytes()),
+                excerpt: text.chars().take(EXCERPT).collect(),
+            },
+        }
+    }
+
+    /// Of a classifier about to be trained; an example has `length` positions.
+    pub(crate) fn of_classifier(config: &Config, data: &Examples, model: &Classifier, length: usize) -> Self {
+        let parameters = named_parameters(model);
+        Description {
+            memory: memory(config, &parameters, length),
+            parameter_count: parameters.iter().map(NamedParameter::size).sum(),
+            batch: [config.train.accumulation, config.train.batch, length],
+            epochs: data.epochs(config.train.steps),
+            parameters: sizes(parameters),
+            data: DataDescription::Examples {
+                input: data.input(),
+                classes: data.classes().to_vec(),
+                train: data.count(),
+                evaluate: data.evaluation().map_or(0, |data| data.count()),
+            },
         }
     }
 }
 
-fn memory(config: &Config, parameters: &[NamedParameter]) -> Memory {
+fn sizes(parameters: Vec<NamedParameter>) -> Vec<ParameterSize> {
+    let size = |parameter: NamedParameter| ParameterSize {
+        size: parameter.size(),
+        path: parameter.path,
+        shape: parameter.shape,
+    };
+    parameters.into_iter().map(size).collect()
+}
+
+fn memory(config: &Config, parameters: &[NamedParameter], length: usize) -> Memory {
     let number = config.run.precision.size() as u64;
     let values: u64 = parameters.iter().map(|parameter| parameter.size() as u64).sum();
-    let positions = (config.train.batch * config.train.length) as u64;
+    let positions = (config.train.batch * length) as u64;
     // Embedding and output projection are left out: they look rows up, and logits are never held whole.
     let matrices = parameters
         .iter()

@@ -68,6 +68,16 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A model of another kind than the one that is needed.
+    #[error("{path} describes {found}, expected {expected}")]
+    OtherModel {
+        /// The description.
+        path: PathBuf,
+        /// What it describes.
+        found: &'static str,
+        /// What is needed.
+        expected: &'static str,
+    },
     /// A tensor that must be in a file is not.
     #[error("{path} has no tensor `{tensor}`")]
     MissingTensor {
@@ -225,6 +235,10 @@ impl Diagnose for TrainError {
             TrainError::Damaged { .. } => {
                 Some("the file was truncated or changed; take it from another checkpoint or a copy".into())
             }
+            TrainError::OtherModel { .. } => Some(
+                "language models generate and are measured on text, classifiers on examples with labels"
+                    .into(),
+            ),
             TrainError::MissingTensor { .. }
             | TrainError::ExtraTensor { .. }
             | TrainError::TensorShape { .. } => Some(

@@ -205,7 +205,7 @@ struct Memory<'a> {
 impl Memory<'_> {
     /// Logits after the last token of `history`, of which earlier calls have seen a prefix.
     fn logits(&mut self, history: &[u32]) -> Result<Vec<f64>, TrainError> {
-        if let Some(maximum) = self.generator.config.maximum_length()
+        if let Some(maximum) = self.generator.config.lengths(true).most()
             && history.len() - self.forgotten > maximum
         {
             self.forgotten = history.len() - maximum.div_ceil(2);

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+mod classifier_folder;
 mod config;
 mod describe;
 mod ema;
@@ -33,11 +34,12 @@ mod tests;
 mod threads;
 mod training;
 
+pub use classifier_folder::{ClassifierDescription, ClassifierFolder};
 pub use config::{
     CheckpointConfig, Config, EvaluateConfig, ModelChoice, ObjectiveConfig, RunConfig, SampleConfig,
     TrainConfig,
 };
-pub use describe::{Description, Memory, ParameterSize, describe};
+pub use describe::{DataDescription, Description, Memory, ParameterSize, describe};
 pub use ema::{Ema, EmaConfig};
 pub use error::TrainError;
 pub use generate::{Ended, GenerateOptions, Generated, Generator, SamplingConfig};
@@ -45,14 +47,17 @@ pub use guard::{Fault, Guard, GuardConfig, GuardState};
 pub use interrupt::Interrupt;
 pub use learner::{Applied, Learner, LearnerState};
 pub use metrics::{MetricsLine, Split};
-pub use model_folder::{ModelDescription, ModelFolder, read_description};
+pub use model_folder::{ModelDescription, ModelFolder, read_description, read_objective};
 pub use observer::{Observer, Progress, Silent, Start};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use parameters::InitReport;
-pub use prepare::{Prepared, task};
+pub use prepare::{Prepared, classification_task, language_task, task};
 pub use run::{Outcome, Summary, resume, run, run_task};
 pub use run_folder::{CURVES, MODEL, RUN_CONFIG, read_run_config};
 pub use schedule::ScheduleConfig;
-pub use task::{Evaluation, LanguageTask, Task, Update, evaluate_model};
+pub use task::{
+    CONFUSION, ClassificationTask, Confusion, Evaluation, HeldOut, LanguageTask, Task, Update,
+    evaluate_classifier, evaluate_model,
+};
 pub use tensor_file::{NamedTensor, TensorFile, encode};
 pub use threads::set_threads;

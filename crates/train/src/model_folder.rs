@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use mixlab_core::Precision;
 use mixlab_data::Tokenizer;
 use mixlab_nn::{LanguageModel, ModelConfig, with_parameters};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
@@ -23,7 +24,7 @@ pub const WEIGHTS: &str = "model.safetensors";
 /// The tokenizer, in the format of the Hugging Face library.
 pub const TOKENIZER: &str = "tokenizer.json";
 
-/// What `config.json` says.
+/// What `config.json` of a language model says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelDescription {
     /// Version of this layout.
@@ -47,6 +48,41 @@ pub struct ModelDescription {
 
 /// Version of the layout that is written.
 pub const FORMAT: u32 = 1;
+
+/// A description of a model, of whatever kind, that ends in the checksum of its weights.
+pub(crate) trait Described: Serialize + DeserializeOwned + Clone {
+    /// What a model of this kind is.
+    const KIND: &'static str;
+
+    /// Whether a model trained for `objective` is one.
+    fn fits(objective: &ObjectiveConfig) -> bool;
+
+    /// Size and hash of the weights.
+    fn weights(&mut self) -> &mut Option<Checksum>;
+}
+
+impl Described for ModelDescription {
+    const KIND: &'static str = "a language model";
+
+    fn fits(objective: &ObjectiveConfig) -> bool {
+        !objective.is_classification()
+    }
+
+    fn weights(&mut self) -> &mut Option<Checksum> {
+        &mut self.weights
+    }
+}
+
+/// What every description has, whatever the model.
+#[derive(Deserialize)]
+pub(crate) struct Origin {
+    format: u32,
+    objective: ObjectiveConfig,
+    /// Fingerprint of the tokenizer, if the model reads text.
+    pub tokenizer: Option<String>,
+    /// Size and hash of the weights.
+    pub weights: Option<Checksum>,
+}
 
 /// A model, its tokenizer and its description, ready for use.
 pub struct ModelFolder {
@@ -103,7 +139,7 @@ impl ModelFolder {
             )));
         }
         let model = config.model.build(config.vocabulary, 0, device, config.precision)?;
-        let file = read_weights(path, &config)?;
+        let file = read_weights(path, config.weights.as_ref())?;
         let values = read_parameters(&model, file, device, config.precision)?;
         Ok(ModelFolder { model: with_parameters(model, values), config, tokenizer })
     }
@@ -131,49 +167,80 @@ impl ModelFolder {
     /// [`TrainError::Write`]; what was there before is untouched.
     pub fn save(&self, path: &Path) -> Result<(), TrainError> {
         let mut folder = StagedFolder::new(path)?;
-        write_model(&mut folder, &self.config, &self.model, &self.tokenizer)?;
+        write_model(&mut folder, &self.config, &self.model, Some(&self.tokenizer))?;
         folder.commit().map(|_| ())
     }
 }
 
-/// Adds the three files of a model to a folder under construction.
-pub(crate) fn write_model<M: Module>(
+/// Adds the files of a model to a folder under construction.
+pub(crate) fn write_model<M: Module, D: Described>(
     folder: &mut StagedFolder,
-    config: &ModelDescription,
+    config: &D,
     model: &M,
-    tokenizer: &Tokenizer,
+    tokenizer: Option<&Tokenizer>,
 ) -> Result<(), TrainError> {
     let weights = encode(parameter_tensors(model, None), &folder.path().join(WEIGHTS))?;
-    let config = ModelDescription { weights: Some(Checksum::of(&weights)), ..config.clone() };
+    let mut config = config.clone();
+    *config.weights() = Some(Checksum::of(&weights));
     let config_path = folder.path().join(CONFIG);
     let text = serde_json::to_string_pretty(&config).map_err(TrainError::damaged(&config_path))?;
     folder.write(WEIGHTS, &weights)?;
     folder.write(CONFIG, (text + "\n").as_bytes())?;
-    folder.write(TOKENIZER, tokenizer.json().as_bytes())
+    match tokenizer {
+        Some(tokenizer) => folder.write(TOKENIZER, tokenizer.json().as_bytes()),
+        None => Ok(()),
+    }
 }
 
-/// Reads `config.json` of a model folder.
+/// Reads `config.json` of a language model's folder.
+///
+/// # Errors
+/// [`TrainError::Read`], [`TrainError::Damaged`], or [`TrainError::OtherModel`] for a classifier.
+pub fn read_description(path: &Path) -> Result<ModelDescription, TrainError> {
+    read_description_of(path)
+}
+
+/// What a model in a folder was trained for.
 ///
 /// # Errors
 /// [`TrainError::Read`] or [`TrainError::Damaged`].
-pub fn read_description(path: &Path) -> Result<ModelDescription, TrainError> {
+pub fn read_objective(path: &Path) -> Result<ObjectiveConfig, TrainError> {
+    read_origin(path).map(|origin| origin.objective)
+}
+
+/// What `config.json` of a model of any kind says.
+pub(crate) fn read_origin(path: &Path) -> Result<Origin, TrainError> {
+    read_common(&path.join(CONFIG)).map(|(origin, _)| origin)
+}
+
+/// Reads `config.json` as the description of one kind of model.
+pub(crate) fn read_description_of<D: Described>(path: &Path) -> Result<D, TrainError> {
     let path = path.join(CONFIG);
-    let config: ModelDescription =
-        serde_json::from_slice(&storage::read(&path)?).map_err(TrainError::damaged(&path))?;
-    if config.format != FORMAT {
-        let reason = format!("its format is {}, this version reads {FORMAT}", config.format);
-        return Err(TrainError::Damaged { path, reason });
+    let (common, bytes) = read_common(&path)?;
+    if !D::fits(&common.objective) {
+        let found = if common.objective.is_classification() { "a classifier" } else { "a language model" };
+        return Err(TrainError::OtherModel { path, found, expected: D::KIND });
     }
-    Ok(config)
+    serde_json::from_slice(&bytes).map_err(TrainError::damaged(&path))
+}
+
+fn read_common(path: &Path) -> Result<(Origin, Vec<u8>), TrainError> {
+    let bytes = storage::read(path)?;
+    let common: Origin = serde_json::from_slice(&bytes).map_err(TrainError::damaged(path))?;
+    if common.format != FORMAT {
+        let reason = format!("its format is {}, this version reads {FORMAT}", common.format);
+        return Err(TrainError::Damaged { path: path.to_owned(), reason });
+    }
+    Ok((common, bytes))
 }
 
 /// Reads the parameters of a model folder and checks them against the description.
-pub(crate) fn read_weights(path: &Path, config: &ModelDescription) -> Result<TensorFile, TrainError> {
+pub(crate) fn read_weights(path: &Path, expected: Option<&Checksum>) -> Result<TensorFile, TrainError> {
     let path = path.join(WEIGHTS);
     let bytes = storage::read(&path)?;
     // The layout first: it can name what is wrong, a checksum cannot.
     let file = TensorFile::decode(&path, &bytes)?;
-    match &config.weights {
+    match expected {
         Some(expected) if *expected != Checksum::of(&bytes) => {
             let reason = "its checksum is not the one in config.json".into();
             Err(TrainError::Damaged { path, reason })

@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use burn::module::Module;
-use mixlab_data::{BatchOptions, Corpus, EvaluationData, EvaluationOptions, Tokenizer, TrainingData, load};
+use mixlab_data::{
+    BatchOptions, Corpus, Documents, EvaluationData, EvaluationOptions, Tokenizer, TrainingData, load,
+};
 
 use crate::model_folder::{self, ModelFolder, TOKENIZER};
 use crate::observer::Observer;
 use crate::parameters::init_from;
-use crate::{Config, LanguageTask, TrainError, storage};
+use crate::task::Examples;
+use crate::{ClassificationTask, Config, LanguageTask, ObjectiveConfig, Task, TrainError, storage};
 
 /// The data of a run, tokenized.
 pub struct Prepared {
@@ -29,17 +32,7 @@ impl Prepared {
     pub fn new(config: &Config, run: Option<&Path>, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         observer.phase("reading the data");
         let text = load(&config.data)?;
-        let kept = run.map(|run| run.join(TOKENIZER));
-        let tokenizer = match &kept {
-            Some(path) if path.is_file() => Tokenizer::load(path)?,
-            _ => {
-                observer.phase("preparing the tokenizer");
-                Tokenizer::train(&config.tokenizer, &text.train)?
-            }
-        };
-        if let Some(path) = kept.filter(|path| !path.is_file()) {
-            storage::write_atomic(&path, tokenizer.json().as_bytes())?;
-        }
+        let tokenizer = keep_tokenizer(config, run, &text.train, observer)?;
         observer.phase("tokenizing");
         let corpus = Corpus::encode(&tokenizer, &text.train)?;
         let options = BatchOptions {
@@ -68,11 +61,50 @@ impl Prepared {
     }
 }
 
+/// The tokenizer of a run: the one its folder keeps, or one learned from `text` and then kept there, so that a resumed
+/// run does not learn it again.
+pub(crate) fn keep_tokenizer(
+    config: &Config,
+    run: Option<&Path>,
+    text: &Documents,
+    observer: &mut dyn Observer,
+) -> Result<Tokenizer, TrainError> {
+    let kept = run.map(|run| run.join(TOKENIZER));
+    let tokenizer = match &kept {
+        Some(path) if path.is_file() => Tokenizer::load(path)?,
+        _ => {
+            observer.phase("preparing the tokenizer");
+            Tokenizer::train(&config.tokenizer, text)?
+        }
+    };
+    if let Some(path) = kept.filter(|path| !path.is_file()) {
+        storage::write_atomic(&path, tokenizer.json().as_bytes())?;
+    }
+    Ok(tokenizer)
+}
+
 /// The task of a configuration at its first step.
 ///
 /// # Errors
 /// Whatever is wrong with data, tokenizer, model or the folder of `model.init_from`.
 pub fn task(
+    config: &Config,
+    run: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<Box<dyn Task>, TrainError> {
+    Ok(match config.objective {
+        ObjectiveConfig::CausalLm | ObjectiveConfig::MaskedLm { .. } => {
+            Box::new(language_task(config, run, observer)?)
+        }
+        ObjectiveConfig::Classification { .. } => Box::new(classification_task(config, run, observer)?),
+    })
+}
+
+/// The task of a language model.
+///
+/// # Errors
+/// As [`task`].
+pub fn language_task(
     config: &Config,
     run: Option<&Path>,
     observer: &mut dyn Observer,
@@ -82,24 +114,55 @@ pub fn task(
     observer.phase("building the model");
     let device = config.run.device.device();
     let (seed, precision) = (config.run.seed, config.run.precision);
-    let mut model = config.model.build(data.tokenizer.vocabulary(), seed, &device, precision)?;
-    if let Some(source) = &config.model.init_from {
-        let source = ModelFolder::locate(Path::new(source))?;
-        let description = model_folder::read_description(&source)?;
-        let file = model_folder::read_weights(&source, &description)?;
-        let (started, report) = init_from(model, file, &device, precision)?;
-        observer.initialised(&report);
-        if description.tokenizer != data.tokenizer.fingerprint() {
-            observer.notice(
-                "the model of `model.init_from` was trained with another tokenizer: its embeddings do not \
-                 mean the same tokens",
-            );
-        }
-        model = started;
-    }
+    let model = config.model.build(data.tokenizer.vocabulary(), seed, &device, precision)?;
+    let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
     if let (true, true, Err(error)) = (config.sample.every > 0, config.objective.is_causal(), model.state(1))
     {
         observer.notice(&format!("no samples will be written: {error}"));
     }
     Ok(LanguageTask::new(config, data, model.train(), &device))
+}
+
+/// The task of a classifier.
+///
+/// # Errors
+/// As [`task`].
+pub fn classification_task(
+    config: &Config,
+    run: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<ClassificationTask, TrainError> {
+    config.validate()?;
+    let data = Examples::new(config, run, observer)?;
+    observer.phase("building the model");
+    let device = config.run.device.device();
+    let (seed, precision) = (config.run.seed, config.run.precision);
+    let tokenizer = data.tokenizer().map(Tokenizer::fingerprint);
+    let classes = data.classes().len();
+    let model = config.model.build_classifier(data.input(), classes, seed, &device, precision)?;
+    let model = started(model, config, tokenizer.as_deref(), observer)?;
+    ClassificationTask::new(config, data, model.train(), &device)
+}
+
+/// The model with the parameters of `model.init_from` where they fit; `tokenizer` is the fingerprint of its own.
+fn started<M: Module>(
+    model: M,
+    config: &Config,
+    tokenizer: Option<&str>,
+    observer: &mut dyn Observer,
+) -> Result<M, TrainError> {
+    let Some(source) = &config.model.init_from else { return Ok(model) };
+    let source = ModelFolder::locate(Path::new(source))?;
+    let description = model_folder::read_origin(&source)?;
+    let file = model_folder::read_weights(&source, description.weights.as_ref())?;
+    let device = config.run.device.device();
+    let (started, report) = init_from(model, file, &device, config.run.precision)?;
+    observer.initialised(&report);
+    if description.tokenizer.as_deref() != tokenizer {
+        observer.notice(
+            "the model of `model.init_from` was trained with another tokenizer: its embeddings do not mean the same \
+             tokens",
+        );
+    }
+    Ok(started)
 }

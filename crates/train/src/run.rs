@@ -59,7 +59,7 @@ pub fn run(
     run_folder::create(out, resolved)?;
     let prepared = prepare::task(&resolved.value, Some(out), observer);
     let mut task = prepared.inspect_err(|_| run_folder::withdraw(out))?;
-    run_task(&resolved.value, out, &mut task, observer, interrupt)
+    run_task(&resolved.value, out, &mut *task, observer, interrupt)
 }
 
 /// Goes on with a run from its newest sound checkpoint, or from its beginning if there is none.
@@ -69,7 +69,7 @@ pub fn run(
 pub fn resume(out: &Path, observer: &mut dyn Observer, interrupt: &Interrupt) -> Result<Outcome, TrainError> {
     let config = run_folder::open(out)?;
     let mut task = prepare::task(&config, Some(out), observer)?;
-    run_task(&config, out, &mut task, observer, interrupt)
+    run_task(&config, out, &mut *task, observer, interrupt)
 }
 
 /// Runs a task from the newest sound checkpoint in `out`, or from its beginning if there is none.
@@ -125,6 +125,7 @@ fn finish(config: &Config, out: &Path, task: &mut dyn Task, state: RunState) -> 
         }
         model_step = best.step;
     }
+    task.draw(out)?;
     let model = out.join(MODEL);
     let mut folder = StagedFolder::new(&model)?;
     task.save_outcome(&mut folder)?;

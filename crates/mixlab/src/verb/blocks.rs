@@ -90,7 +90,8 @@ fn promises(kind: &str) -> Vec<Promised> {
     let catalogue = MixerConfig::catalogue();
     let Some(mixer) = catalogue.iter().find(|mixer| mixer.name() == kind) else { return Vec::new() };
     let one = |direction, causal| Promised { direction, holds: mixer.promises(causal) };
-    vec![one("causal", true), one("both", false)]
+    let causal = mixer.check_direction(true).is_ok().then(|| one("causal", true));
+    causal.into_iter().chain([one("both", false)]).collect()
 }
 
 fn describe(parts: &[Part]) -> String {
@@ -132,7 +133,7 @@ mod tests {
         let mixers: Vec<&Part> = parts.iter().filter(|part| part.slot == "mixer").collect();
         assert_eq!(mixers.len(), MixerConfig::catalogue().len());
         for mixer in mixers {
-            assert!(!mixer.summary.is_empty() && mixer.promises.len() == 2, "{}", mixer.kind);
+            assert!(!mixer.summary.is_empty() && !mixer.promises.is_empty(), "{}", mixer.kind);
         }
     }
 

@@ -1,29 +1,33 @@
-//! `mixlab eval`: measure a trained model on text.
+//! `mixlab eval`: measure a trained model.
+
+mod examples;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use mixlab_data::{Corpus, DataConfig, Documents, EvaluationData, EvaluationOptions, load};
-use mixlab_train::{Config, ModelFolder, RUN_CONFIG, evaluate_model, read_run_config};
+use mixlab_train::{Config, ModelFolder, RUN_CONFIG, evaluate_model, read_objective, read_run_config};
 use serde::Serialize;
 
 use crate::arguments::DeviceOption;
 use crate::failure::{Exit, Failure, ProgramError};
 use crate::output::{columns, print, print_json};
 
-/// Measure a trained model on text
+/// Measure a trained model on text or on examples with labels
 ///
-/// Every token of the text is scored once. Without files, a run is measured
-/// on its own held-out text.
+/// Of a language model every token of the text is scored once; of a
+/// classifier every example. Without files, a run is measured on its own
+/// held-out data.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Example:
-  mixlab eval runs/austen persuasion.txt northanger-abbey.txt")]
+Examples:
+  mixlab eval runs/austen persuasion.txt northanger-abbey.txt
+  mixlab eval runs/fashion --confusion confusion.svg")]
 pub struct Eval {
     /// A run folder or a model folder
     model: PathBuf,
 
-    /// Text files; the held-out text of the run if absent
+    /// Files, or folders of images; the held-out data of the run if absent
     files: Vec<PathBuf>,
 
     /// Rows that are computed at once; as in the run if absent
@@ -37,6 +41,14 @@ pub struct Eval {
     /// Field or column of the text in JSON lines, CSV and Parquet files
     #[arg(long, value_name = "NAME", default_value = "text")]
     text_field: String,
+
+    /// Field or column of the label, for classifiers of text
+    #[arg(long, value_name = "NAME", default_value = "label")]
+    label_field: String,
+
+    /// Draw which classes were taken for which, for classifiers
+    #[arg(long, value_name = "FILE.svg")]
+    confusion: Option<PathBuf>,
 
     /// Print JSON
     #[arg(long)]
@@ -58,9 +70,21 @@ struct Measured {
 
 impl Eval {
     pub fn run(self) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
-        let folder = ModelFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
+        let path = ModelFolder::locate(&self.model)?;
         let run = self.model.join(RUN_CONFIG).is_file().then(|| read_run_config(&self.model)).transpose()?;
+        if read_objective(&path)?.is_classification() {
+            return self.run_classifier(&path, run.as_ref());
+        }
+        if let Some(confusion) = &self.confusion {
+            return Err(ProgramError::Argument {
+                argument: "--confusion",
+                found: format!("\"{}\" for a language model", confusion.display()),
+                expected: "a classifier, which takes classes for each other".to_owned(),
+            }
+            .into());
+        }
+        let device = self.device.device.device();
+        let folder = ModelFolder::load(&path, &device)?;
         let text = self.text(run.as_ref())?;
         let bytes = text.bytes();
         let corpus = Corpus::encode(&folder.tokenizer, &text)?;

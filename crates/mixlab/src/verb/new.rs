@@ -127,8 +127,27 @@ fn vocabulary(bytes: u64) -> Option<usize> {
 }
 
 fn config_text(files: &[FileSummary], sizes: &Sizes, mixer: &MixerConfig) -> String {
-    [run_text(), data_text(files), tokenizer_text(sizes), model_text(sizes, mixer), train_text(sizes)]
-        .join("\n")
+    let causal = mixer.check_direction(true).is_ok();
+    let parts = [
+        Some(run_text()),
+        Some(data_text(files)),
+        Some(tokenizer_text(sizes)),
+        Some(model_text(sizes, mixer)),
+        (!causal).then(objective_text),
+        Some(train_text(sizes)),
+        causal.then(|| sample_text(sizes)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// For mixers that see both sides of a token, whatever one asks.
+fn objective_text() -> String {
+    "[objective]\nkind = \"masked_lm\"            # this mixer sees both sides: it fills gaps, it does not write\n".into()
+}
+
+fn sample_text(sizes: &Sizes) -> String {
+    let every = (sizes.steps / 4).max(1);
+    format!("[sample]\nevery = {every}                   # text in samples.txt while it trains\n")
 }
 
 fn run_text() -> String {
@@ -204,8 +223,7 @@ fn train_text(sizes: &Sizes) -> String {
          [train]\nsteps = {steps}                    # about ten times over the text at most\n\
          batch = {batch}\nlength = {length}                  # tokens the model sees at once\n\n\
          [evaluate]\nevery = {every}\n\n\
-         [checkpoint]\nevery = {every}                   # what `mixlab resume` goes on from\n\n\
-         [sample]\nevery = {every}                   # text in samples.txt while it trains\n",
+         [checkpoint]\nevery = {every}                   # what `mixlab resume` goes on from\n",
         steps / 10,
     )
 }

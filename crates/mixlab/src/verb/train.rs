@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mixlab_core::DeviceChoice;
-use mixlab_train::{Config, Description, Interrupt, Outcome, Summary, describe, run, set_threads};
+use mixlab_nn::ClassifierInput;
+use mixlab_nn::embed::ImageShape;
+use mixlab_train::{
+    Config, DataDescription, Description, Interrupt, Outcome, Summary, describe, run, set_threads,
+};
 
 use crate::arguments::ConfigSource;
 use crate::failure::{Exit, Failure};
@@ -98,19 +102,39 @@ fn description_text(description: &Description) -> String {
         ("together", memory.total()),
     ];
     let held = held.map(|(name, bytes)| vec![format!("  {name}"), mebibytes(bytes)]);
-    format!(
-        "parameters\n{}\nmemory\n{}\ndata\n  vocabulary {}, {} tokens to train on, {} held out ({} bytes)\n  \
-         an update reads {accumulation} × {rows} rows of {length} tokens; the run reads the text {:.1} times\n\n\
-         the first row begins\n{}\n",
-        columns(&lines),
-        columns(&held),
-        description.vocabulary,
-        description.train_tokens,
-        description.evaluate_tokens,
-        description.evaluate_bytes,
-        description.epochs,
-        indent(&description.excerpt),
-    )
+    let batch = format!("an update reads {accumulation} × {rows} rows of {length}");
+    let data = data_text(&description.data, &batch, description.epochs);
+    format!("parameters\n{}\nmemory\n{}\ndata\n{data}", columns(&lines), columns(&held))
+}
+
+fn data_text(data: &DataDescription, batch: &str, epochs: f64) -> String {
+    match data {
+        DataDescription::Text { vocabulary, train_tokens, evaluate_tokens, evaluate_bytes, excerpt } => {
+            format!(
+                "  vocabulary {vocabulary}, {train_tokens} tokens to train on, {evaluate_tokens} held out \
+             ({evaluate_bytes} bytes)\n  {batch} tokens; the run reads the text {epochs:.1} times\n\n\
+             the first row begins\n{}\n",
+                indent(excerpt)
+            )
+        }
+        DataDescription::Examples { input, classes, train, evaluate } => {
+            let (kind, unit) = match input {
+                ClassifierInput::Images(image) => {
+                    let ImageShape { height, width, channels } = image;
+                    (format!("images of {height} × {width}, {channels} numbers a pixel"), "patches")
+                }
+                ClassifierInput::Tokens { vocabulary } => {
+                    (format!("texts, vocabulary {vocabulary}"), "tokens")
+                }
+            };
+            format!(
+                "  {kind}; {} classes: {}\n  {train} examples to train on, {evaluate} held out\n  {batch} {unit}; \
+                 the run reads the examples {epochs:.1} times\n",
+                classes.len(),
+                classes.join(", ")
+            )
+        }
+    }
 }
 
 fn indent(text: &str) -> String {

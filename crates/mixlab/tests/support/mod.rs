@@ -220,8 +220,21 @@ pub const SMALL: [&str; 9] = [
 
 /// The token mixers this build knows, by asking it.
 pub fn mixers(desk: &Desk) -> Vec<String> {
+    mixers_that(desk, |_| true)
+}
+
+/// Those of them that a causal model can have.
+#[allow(dead_code, reason = "not every test generates")]
+pub fn causal_mixers(desk: &Desk) -> Vec<String> {
+    mixers_that(desk, |part| {
+        let promises = part["promises"].as_array().expect("promises");
+        promises.iter().any(|promised| promised["direction"] == "causal")
+    })
+}
+
+fn mixers_that(desk: &Desk, wanted: impl Fn(&serde_json::Value) -> bool) -> Vec<String> {
     let list = desk.good(&["blocks", "list", "--json"]).stdout;
     let parts: Vec<serde_json::Value> = serde_json::from_str(&list).expect("JSON");
-    let mixers = parts.iter().filter(|part| part["slot"] == "mixer");
+    let mixers = parts.iter().filter(|part| part["slot"] == "mixer" && wanted(part));
     mixers.map(|part| part["kind"].as_str().expect("a kind").to_owned()).collect()
 }

@@ -13,16 +13,16 @@
 mod batch;
 mod causal;
 mod masked;
-mod segmented;
 
 use burn::tensor::Tensor;
 use mixlab_kernels::cross_entropy;
-use mixlab_nn::{Context, LanguageModel};
+use mixlab_nn::{Backbone, Context, LanguageModel};
+
+use crate::segmented::{ByPath, Ends, gradients_in_segments};
 
 pub use batch::LanguageBatch;
 pub use causal::causal_lm_loss;
 pub use masked::masked_lm_loss;
-pub use segmented::segmented_gradients;
 
 /// The weighted loss of `batch` under the context given; shape `[1]`.
 fn token_loss(model: &LanguageModel, batch: &LanguageBatch, context: &Context) -> Tensor<1> {
@@ -39,4 +39,38 @@ fn hidden_loss(model: &LanguageModel, hidden: Tensor<3>, batch: &LanguageBatch) 
     };
     let (weight, bias) = model.output_weight();
     cross_entropy(hidden, weight, bias, batch.targets(), batch.weights())
+}
+
+/// Loss `[1]` and parameter gradients of `batch`, with the activations of `segment` blocks at a time. `model` and `batch`
+/// live on a device with gradient tracking, the results do not; `context` says whether the model looks one way only.
+///
+/// # Panics
+/// If `segment` is 0.
+pub fn segmented_gradients(
+    model: &LanguageModel,
+    batch: &LanguageBatch,
+    context: &Context,
+    segment: usize,
+) -> (Tensor<1>, ByPath) {
+    gradients_in_segments(model, &LanguageEnds { batch, context }, context, segment)
+}
+
+struct LanguageEnds<'a> {
+    batch: &'a LanguageBatch,
+    context: &'a Context,
+}
+
+impl Ends<LanguageModel> for LanguageEnds<'_> {
+    fn backbone<'m>(&self, model: &'m LanguageModel) -> &'m Backbone {
+        model.backbone()
+    }
+
+    fn embed(&self, model: &LanguageModel, tracked: bool) -> Tensor<3> {
+        let inputs = self.batch.inputs();
+        model.embedding().forward(if tracked { inputs } else { inputs.inner() }, self.context)
+    }
+
+    fn loss(&self, model: &LanguageModel, hidden: Tensor<3>) -> Tensor<1> {
+        hidden_loss(model, hidden, self.batch)
+    }
 }

@@ -109,6 +109,7 @@ mod tests {
             split,
             loss: Some(loss),
             bits_per_byte: None,
+            accuracy: None,
             learning_rate: (split == Split::Train).then_some(1e-3),
             grad_norm: None,
             skipped: None,

@@ -32,6 +32,9 @@ pub struct MetricsLine {
     /// causal models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits_per_byte: Option<f64>,
+    /// Share of the held-out examples whose class was told right; only on eval lines of classifiers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// Learning rate of the update; only on train lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
@@ -65,6 +68,7 @@ impl MetricsLine {
         [
             ("loss", self.loss),
             ("bits_per_byte", self.bits_per_byte),
+            ("accuracy", self.accuracy),
             ("learning_rate", self.learning_rate),
             ("grad_norm", self.grad_norm),
             ("tokens_per_second", Some(self.tokens_per_second)),
@@ -102,6 +106,7 @@ mod tests {
             split: Split::Eval,
             loss: Some(1.5),
             bits_per_byte: Some(2.25),
+            accuracy: None,
             learning_rate: None,
             grad_norm: None,
             skipped: None,

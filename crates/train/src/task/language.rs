@@ -123,8 +123,8 @@ impl Setting<'_> {
     /// Hides tokens if the objective asks for it.
     fn targets(&self, batch: TokenBatch, tokenizer: &Tokenizer, key: Key) -> Result<TokenBatch, TrainError> {
         match self.objective {
-            ObjectiveConfig::CausalLm => Ok(batch),
             ObjectiveConfig::MaskedLm { masking } => Ok(mask_batch(&batch, tokenizer, masking, key)?),
+            ObjectiveConfig::CausalLm | ObjectiveConfig::Classification { .. } => Ok(batch),
         }
     }
 
@@ -161,9 +161,9 @@ impl Setting<'_> {
 
     /// Σ weight · loss / normaliser over one batch.
     fn loss(&self, model: &LanguageModel, batch: &LanguageBatch, context: &Context) -> Tensor<1> {
-        match self.objective {
-            ObjectiveConfig::CausalLm => causal_lm_loss(model, batch, context),
-            ObjectiveConfig::MaskedLm { .. } => masked_lm_loss(model, batch, context),
+        match self.objective.is_causal() {
+            true => causal_lm_loss(model, batch, context),
+            false => masked_lm_loss(model, batch, context),
         }
     }
 }
@@ -190,6 +190,7 @@ fn measure(
     Ok(Evaluation {
         loss: nats / f64::max(weight, 1.0),
         bits_per_byte: setting.objective.is_causal().then(bits),
+        accuracy: None,
         tokens: weight as u64,
     })
 }
@@ -257,7 +258,7 @@ impl Task for LanguageTask {
     }
 
     fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
-        write_model(folder, &self.description(), self.learner.model(), &self.data.tokenizer)?;
+        write_model(folder, &self.description(), self.learner.model(), Some(&self.data.tokenizer))?;
         let state = self.learner.save(folder)?;
         Ok(BTreeMap::from([(LEARNER.to_owned(), state)]))
     }
@@ -271,7 +272,7 @@ impl Task for LanguageTask {
     }
 
     fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {
-        write_model(folder, &self.description(), &self.learner.outcome(), &self.data.tokenizer)
+        write_model(folder, &self.description(), &self.learner.outcome(), Some(&self.data.tokenizer))
     }
 
     fn describe(&self) -> Description {

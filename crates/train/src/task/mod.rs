@@ -3,11 +3,14 @@
 //! A task owns its models, its optimisers and its data. The loop knows steps, files and signals, and
 //! nothing of tensors; a new objective is a new file here.
 
+mod classification;
 mod language;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub(crate) use classification::Examples;
+pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
 pub use language::{LanguageTask, evaluate_model};
 
 use crate::guard::Fault;
@@ -37,6 +40,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Bits per UTF-8 byte of the text, where that has a meaning.
     pub bits_per_byte: Option<f64>,
+    /// Share of examples whose class was told right, for classifiers.
+    pub accuracy: Option<f64>,
     /// Targets scored.
     pub tokens: u64,
 }
@@ -60,6 +65,16 @@ pub trait Task {
     /// # Errors
     /// What the model says.
     fn sample(&self, step: u64) -> Result<Option<String>, TrainError>;
+
+    /// Draws what the model as it is to be used does on held-out data into the run's folder, for tasks that have a
+    /// picture of it.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`], and what the data or the model say.
+    fn draw(&mut self, run: &Path) -> Result<(), TrainError> {
+        let _ = run;
+        Ok(())
+    }
 
     /// Adds model and optimiser to a checkpoint and returns the learners' counters.
     ///

@@ -10,7 +10,7 @@ fn gradient(sets: &[&str]) -> (f64, BTreeMap<String, Vec<f64>>) {
     let mut all = vec!["run.precision=f64", "data.packing=documents", "data.document_separator=line"];
     all.extend(sets);
     let config = resolved(dir.path(), &all).value;
-    let task = prepare::task(&config, None, &mut Silent).unwrap();
+    let task = prepare::language_task(&config, None, &mut Silent).unwrap();
     let (update, gradients) = task.gradient(3).unwrap();
     let values =
         |(path, gradient): (String, burn::tensor::Tensor<1>)| (path, gradient.into_data().iter().collect());

@@ -157,7 +157,10 @@ fn a_description_counts_what_a_run_holds() {
     assert_eq!(description.memory.optimizer, 8 * sizes as u64);
     assert!(description.memory.activations > 0);
     assert_eq!(description.batch, [2, 2, 24]);
-    assert!(description.evaluate_bytes > 0 && !description.excerpt.is_empty());
+    let crate::DataDescription::Text { evaluate_bytes, excerpt, .. } = description.data else {
+        panic!("the run reads text");
+    };
+    assert!(evaluate_bytes > 0 && !excerpt.is_empty());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "a description writes nothing");
 }
 

@@ -73,7 +73,7 @@ fn a_run_that_diverges_says_at_which_step() {
     let config = resolved(dir.path(), &["optimizer.learning_rate=1e30", "train.guard.patience=2"]);
     let mut task = prepare::task(&config.value, None, &mut crate::Silent).unwrap();
     let outcome =
-        crate::run_task(&config.value, dir.path(), &mut task, &mut crate::Silent, &crate::Interrupt::new());
+        crate::run_task(&config.value, dir.path(), &mut *task, &mut crate::Silent, &crate::Interrupt::new());
     let failed = matches!(outcome, Err(TrainError::Diverged { .. } | TrainError::EvaluationNotFinite { .. }));
     assert!(failed, "{outcome:?}");
 }

@@ -1,6 +1,7 @@
 //! Whole runs of tiny models.
 
 mod accumulation;
+mod classifying;
 mod files;
 mod folders;
 mod guarding;

@@ -9,65 +9,75 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{Gradients, Tensor};
-use mixlab_nn::{Context, LanguageModel, add_gradients, backward_from, parameter_gradients};
-
-use super::{LanguageBatch, hidden_loss};
+use mixlab_nn::{Backbone, Context, add_gradients, backward_from, parameter_gradients};
 
 /// Gradients by the path of their parameter.
-type ByPath = BTreeMap<String, Tensor<1>>;
+pub type ByPath = BTreeMap<String, Tensor<1>>;
 
-/// Loss `[1]` and parameter gradients of `batch`, in segments of `segment` blocks. `model` and `batch` live on a device
-/// with gradient tracking, the results do not; `context` says whether the model looks one way only.
+/// What stands before and behind the blocks of a model whose gradient is computed in segments.
+pub(crate) trait Ends<M> {
+    /// The blocks, whose parameters live under `backbone.blocks.` and their index.
+    fn backbone<'m>(&self, model: &'m M) -> &'m Backbone;
+
+    /// What the first block starts from; `model` has a graph if `tracked`.
+    fn embed(&self, model: &M, tracked: bool) -> Tensor<3>;
+
+    /// The loss `[1]` of final hidden vectors, which a norm has ended.
+    fn loss(&self, model: &M, hidden: Tensor<3>) -> Tensor<1>;
+}
+
+/// Loss `[1]` and parameter gradients, in segments of `segment` blocks. `model` lives on a device with gradient
+/// tracking, the results do not; `context` says whether the model looks one way only.
 ///
 /// # Panics
 /// If `segment` is 0.
-pub fn segmented_gradients(
-    model: &LanguageModel,
-    batch: &LanguageBatch,
+pub(crate) fn gradients_in_segments<M: Module>(
+    model: &M,
+    ends: &impl Ends<M>,
     context: &Context,
     segment: usize,
 ) -> (Tensor<1>, ByPath) {
-    let (segments, last) = forward(&model.valid(), batch, context, segment);
+    let (segments, last) = forward(&model.valid(), ends, context, segment);
     let mut sums = ByPath::new();
+    let backbone = ends.backbone(model);
 
     let top = Tensor::from_inner(last).require_grad();
-    let loss = hidden_loss(model, model.backbone().finish(top.clone()), batch);
+    let loss = ends.loss(model, backbone.finish(top.clone()));
     let mut gradients = loss.backward();
     let mut upstream = input_gradient(&top, &mut gradients);
     add_gradients(&mut sums, parameter_gradients(model, &mut gradients));
 
     for (segment, input) in segments.into_iter().rev() {
         let input = Tensor::from_inner(input).require_grad();
-        let output = model.backbone().run(segment.clone(), input.clone(), context);
+        let output = backbone.run(segment.clone(), input.clone(), context);
         let mut gradients = backward_from(output, upstream);
         upstream = input_gradient(&input, &mut gradients);
         for index in segment {
-            let block = parameter_gradients(&model.backbone().blocks()[index], &mut gradients);
+            let block = parameter_gradients(&backbone.blocks()[index], &mut gradients);
             add_gradients(&mut sums, beneath(&format!("backbone.blocks.{index}"), block));
         }
     }
 
-    let embedded = model.embedding().forward(batch.inputs(), context);
-    let mut gradients = backward_from(embedded, upstream);
-    let embedding = parameter_gradients(model.embedding(), &mut gradients);
-    add_gradients(&mut sums, beneath("embedding", embedding));
+    let mut gradients = backward_from(ends.embed(model, true), upstream);
+    add_gradients(&mut sums, parameter_gradients(model, &mut gradients));
     (loss.inner(), sums)
 }
 
 /// The segments with the input of each, and the output of the last, without a graph.
-fn forward(
-    model: &LanguageModel,
-    batch: &LanguageBatch,
+fn forward<M: Module>(
+    model: &M,
+    ends: &impl Ends<M>,
     context: &Context,
     segment: usize,
 ) -> (Vec<(Range<usize>, Tensor<3>)>, Tensor<3>) {
-    let blocks = model.backbone().blocks().len();
-    let mut x = model.embedding().forward(batch.inputs().inner(), context);
+    let backbone = ends.backbone(model);
+    let blocks = backbone.blocks().len();
+    let mut x = ends.embed(model, false);
     let mut segments = Vec::new();
     for start in (0..blocks).step_by(segment) {
         let range = start..(start + segment).min(blocks);
         segments.push((range.clone(), x.clone()));
-        x = model.backbone().run(range, x, context);
+        x = backbone.run(range, x, context);
     }
     (segments, x)
 }
