@@ -5,69 +5,100 @@
 //! two products of the same size, so an update is three times its forward pass. Norms, activations, rotations,
 //! look-ups and the optimiser are not counted: they are bounded by memory, not by arithmetic.
 
-use mixlab_nn::ModelConfig;
-use mixlab_nn::mixer::MixerConfig;
+use mixlab_nn::embed::ImageShape;
+use mixlab_nn::mixer::{MixerCost, Place};
+use mixlab_nn::{ClassifierInput, ModelConfig};
+use serde::Serialize;
 
 /// Multiply–adds of one forward pass over `rows` sequences of `length` tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MultiplyAdds {
-    /// Products of tokens with the weight matrices of the blocks.
-    pub matrices: f64,
-    /// Products of tokens with tokens, or with sums over tokens.
-    pub mixing: f64,
-    /// The output projection of the tokens that have a target.
-    pub head: f64,
+    /// Products of tokens with the weight matrices of the token mixers.
+    pub projections: u64,
+    /// Products of tokens with tokens, with sums over tokens, or with weights of positions.
+    pub mixing: u64,
+    /// The channel mixers.
+    pub channels: u64,
+    /// What turns inputs into vectors, if that is a product.
+    pub embedding: u64,
+    /// The output projection of the tokens that have a target, or the readout of every sequence.
+    pub head: u64,
+    /// Numbers that a plain implementation would store for the pairs of tokens.
+    pub scores: u64,
 }
 
 impl MultiplyAdds {
-    /// Of a model. `matrix_parameters` is the number of values in the weight matrices of its blocks, `targets`
-    /// the share of tokens with a target.
-    pub fn of(
+    /// Of the blocks of a model.
+    pub fn of_blocks(model: &ModelConfig, (rows, length): (usize, usize), causal: bool) -> Self {
+        let (mut mixers, mut channels) = (MixerCost::default(), 0);
+        for layer in 0..model.blocks() {
+            let place = Place { width: model.width, max_length: model.max_length, layer };
+            mixers = mixers + model.mixer_of(layer).cost(place, length, causal);
+            channels += length as u64 * model.channel_of(layer).multiply_adds(model.width);
+        }
+        let mixers = mixers * rows as u64;
+        MultiplyAdds {
+            projections: mixers.projections,
+            mixing: mixers.mixing,
+            channels: rows as u64 * channels,
+            scores: mixers.scores,
+            ..MultiplyAdds::default()
+        }
+    }
+
+    /// Of a language model; `targets` is the share of tokens with a target.
+    pub fn of_language_model(
         model: &ModelConfig,
-        matrix_parameters: usize,
         vocabulary: usize,
         (rows, length): (usize, usize),
         causal: bool,
         targets: f64,
     ) -> Self {
-        let tokens = (rows * length) as f64;
-        let layers = model.blocks() as f64;
+        let tokens = (rows * length) as u64;
+        let scored = (tokens as f64 * targets).round() as u64;
+        let width = model.width as u64;
         MultiplyAdds {
-            matrices: tokens * matrix_parameters as f64,
-            mixing: tokens * layers * mixing_per_token(&model.mixer, model.width, length, causal),
-            head: tokens * targets * (vocabulary * model.width) as f64,
+            head: scored * vocabulary as u64 * width,
+            embedding: if model.embedding.projection { tokens * width * width } else { 0 },
+            ..MultiplyAdds::of_blocks(model, (rows, length), causal)
+        }
+    }
+
+    /// Of a classifier whose rows have `length` positions; `model` is made for its input
+    /// ([`ModelConfig::for_input`]).
+    pub fn of_classifier(
+        model: &ModelConfig,
+        input: ClassifierInput,
+        classes: usize,
+        (rows, length): (usize, usize),
+    ) -> Self {
+        // A class token is no patch.
+        let patch = |image: ImageShape| {
+            let count = model.patch.count(image).unwrap_or(length);
+            count * model.patch.size * model.patch.size * image.channels
+        };
+        let width = model.width as u64;
+        let inputs = match input {
+            ClassifierInput::Images(image) => patch(image) as u64,
+            ClassifierInput::Tokens { .. } if model.embedding.projection => length as u64 * width,
+            ClassifierInput::Tokens { .. } => 0,
+        };
+        let dense = if model.readout.dense { width * width } else { 0 };
+        MultiplyAdds {
+            embedding: rows as u64 * inputs * width,
+            head: rows as u64 * (classes as u64 * width + dense),
+            ..MultiplyAdds::of_blocks(model, (rows, length), false)
         }
     }
 
     /// Of the forward pass.
-    pub fn forward(&self) -> f64 {
-        self.matrices + self.mixing + self.head
+    pub fn forward(&self) -> u64 {
+        self.projections + self.mixing + self.channels + self.embedding + self.head
     }
 
     /// Floating-point operations of an update: two for each multiply–add, forward and twice backward.
     pub fn update_operations(&self) -> f64 {
-        6.0 * self.forward()
-    }
-}
-
-/// Multiply–adds of one token with other tokens in one layer, forward, on average over a sequence.
-fn mixing_per_token(mixer: &MixerConfig, width: usize, length: usize, causal: bool) -> f64 {
-    let visible = |span: usize| if causal { (span as f64 + 1.0) / 2.0 } else { span as f64 };
-    let d = width as f64;
-    match mixer {
-        // Scores and weighted values: d each a pair, whatever the number of heads.
-        MixerConfig::SoftmaxAttention(_) => 2.0 * d * visible(length),
-        // The sum of products grows by d_h² a head and is read once.
-        MixerConfig::LinearAttention(config) => 2.0 * d * d / config.heads as f64,
-        MixerConfig::Gau(config) => (config.key_width as f64 + config.expansion * d) * visible(length),
-        // Quadratic inside a chunk; between chunks a sum of size s·e, grown and read. A causal model does not read it
-        // in its first chunk and need not grow it in its last.
-        MixerConfig::Flash(config) => {
-            let (s, e) = (config.key_width as f64, config.expansion * d);
-            let chunk = config.chunk.min(length);
-            let share = if causal { 1.0 - chunk as f64 / length as f64 } else { 1.0 };
-            (s + e) * visible(chunk) + 2.0 * s * e * share
-        }
+        6.0 * self.forward() as f64
     }
 }
 
@@ -82,17 +113,17 @@ mod tests {
     #[test]
     fn a_small_transformer_by_hand() {
         let model = ModelConfig::new(MixerConfig::SoftmaxAttention(SoftmaxAttentionConfig::default()));
-        let cost = MultiplyAdds::of(&model, 4 * 12 * 256 * 256, 8192, (8, 256), true, 1.0);
-        assert_eq!(cost.matrices, 2048.0 * 3_145_728.0);
-        assert_eq!(cost.mixing, 2048.0 * 4.0 * 512.0 * 128.5);
-        assert_eq!(cost.head, 2048.0 * 2_097_152.0);
+        let cost = MultiplyAdds::of_language_model(&model, 8192, (8, 256), true, 1.0);
+        assert_eq!(cost.projections + cost.channels, 2048 * 3_145_728);
+        assert_eq!(cost.mixing, 2048 * 4 * 512 * 257 / 2);
+        assert_eq!(cost.head, 2048 * 2_097_152);
         assert_eq!(cost.update_operations() / 1e9, 67.658_317_824);
     }
 
     #[test]
     fn one_causal_chunk_of_flash_is_a_gated_attention_unit() {
         let mixing = |mixer: MixerConfig, length, causal| {
-            MultiplyAdds::of(&ModelConfig::new(mixer), 0, 10, (1, length), causal, 1.0).mixing / length as f64
+            MultiplyAdds::of_blocks(&ModelConfig::new(mixer), (1, length), causal).mixing
         };
         let flash = |length, causal| {
             mixing(MixerConfig::Flash(FlashConfig { chunk: 64, ..FlashConfig::default() }), length, causal)
@@ -103,13 +134,13 @@ mod tests {
         assert_eq!(flash(64, true), gau(64, true));
         let sums = flash(64, false) - gau(64, false);
         // Of four causal chunks three are summed and three read sums.
-        assert!((flash(256, true) - gau(64, true) - 0.75 * sums).abs() < 1e-6);
+        assert_eq!(flash(256, true) - 4 * gau(64, true), 3 * sums);
     }
 
     #[test]
     fn both_directions_look_at_twice_the_pairs_less_the_diagonal() {
         let model = ModelConfig::new(MixerConfig::SoftmaxAttention(SoftmaxAttentionConfig::default()));
-        let mixing = |causal| MultiplyAdds::of(&model, 0, 10, (1, 9), causal, 1.0).mixing;
-        assert_eq!(mixing(false) / mixing(true), 9.0 / 5.0);
+        let mixing = |causal| MultiplyAdds::of_blocks(&model, (1, 9), causal).mixing;
+        assert_eq!(mixing(false) * 5, mixing(true) * 9);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use mixlab_nn::{LanguageModel, ModelState};
-use mixlab_train::{Config, Observer, SamplingConfig, Task, TrainError, task};
+use mixlab_train::{Config, Observer, SamplingConfig, Task, TrainError, language_task};
 use serde::Serialize;
 
 use crate::memory::peak_memory_mib;
@@ -66,7 +66,9 @@ pub fn measure_decode(
 ) -> Result<DecodeReport, TrainError> {
     check(config, options)?;
     // The task knows the vocabulary; its model tracks gradients, so that another one is built.
-    let vocabulary = task(config, None, observer)?.describe().vocabulary;
+    let task = language_task(config, None, observer)?;
+    let vocabulary = task.describe().data.vocabulary().unwrap_or(0);
+    drop(task);
     let device = config.run.device.device();
     let model = config.model.build(vocabulary, config.run.seed, &device, config.run.precision)?;
     observer.phase("measuring");
@@ -104,6 +106,14 @@ fn window(writer: &mut Writer<'_>, mut first: Writer<'_>, tokens: usize) -> (f64
 }
 
 fn check(config: &Config, options: DecodeOptions) -> Result<(), TrainError> {
+    if !config.objective.is_causal() {
+        return Err(TrainError::Conflict {
+            first: "an objective that sees both sides".into(),
+            second: "measuring generation".into(),
+            reason: "the model cannot continue a text".into(),
+            remedy: "add `--set objective.kind=causal_lm`".into(),
+        });
+    }
     let refuse =
         |key, found: usize, expected| Err(TrainError::OutOfRange { key, found: found.to_string(), expected });
     if options.windows == 0 {
@@ -117,7 +127,7 @@ fn check(config: &Config, options: DecodeOptions) -> Result<(), TrainError> {
             format!("at least {least}, a token for every window after --warm-up"),
         );
     }
-    match config.model.maximum_length() {
+    match config.model.lengths(true).most() {
         Some(longest) if options.tokens > longest => {
             refuse("--tokens", options.tokens, format!("at most {longest}, for which this model is defined"))
         }

@@ -1,11 +1,16 @@
 //! Measurement: [`study`], the one harness for every set of runs that is compared; [`step`], the time of one
-//! update; [`decode`], that of one more token; [`cost`], the arithmetic in an update.
+//! update; [`decode`], that of one more token; [`breakeven`], from which length a mixer is cheaper than softmax
+//! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs.
 
 #![forbid(unsafe_code)]
 
+mod atomic;
+pub mod breakeven;
 pub mod cost;
 pub mod decode;
 mod memory;
+mod picture;
+pub mod plan;
 pub mod step;
 pub mod study;
 

@@ -4,8 +4,17 @@ use std::fs;
 
 /// Resident memory at its highest so far, in MiB. Only Linux says so in a file.
 pub fn peak_memory_mib(process: u32) -> Option<f64> {
+    field(process, "VmHWM:")
+}
+
+/// Resident memory now, in MiB. Only Linux says so in a file.
+pub fn memory_mib(process: u32) -> Option<f64> {
+    field(process, "VmRSS:")
+}
+
+fn field(process: u32, name: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1024.0)
 }

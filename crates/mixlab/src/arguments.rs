@@ -34,6 +34,7 @@ pub enum Verb {
     Resume(verb::resume::Resume),
     Eval(verb::eval::Eval),
     Generate(verb::generate::Generate),
+    Plan(verb::plan::Plan),
     Measure(verb::measure::Measure),
     Tokenizer(verb::tokenizer::Tokenizer),
     Config(verb::config::Config),

@@ -6,16 +6,18 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 19] = [
+const VERBS: [&[&str]; 21] = [
     &[],
     &["new"],
     &["train"],
     &["resume"],
     &["eval"],
     &["generate"],
+    &["plan"],
     &["measure"],
     &["measure", "step"],
     &["measure", "decode"],
+    &["measure", "breakeven"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],

@@ -5,11 +5,11 @@ mod profile;
 
 use std::time::Instant;
 
-use mixlab_train::{Config, Observer, Task, TrainError, task};
+use mixlab_train::{Config, Observer, TrainError, task};
 use serde::Serialize;
 
-use crate::cost::MultiplyAdds;
 use crate::memory::{page_faults, peak_memory_mib};
+use crate::plan::arithmetic;
 use crate::study::median;
 
 pub use ceiling::ceiling_gflops;
@@ -57,8 +57,9 @@ pub struct StepReport {
     pub gigaoperations: f64,
     /// Number of parameter values.
     pub parameters: usize,
-    /// Number of tokens in the vocabulary.
-    pub vocabulary: usize,
+    /// Number of tokens in the vocabulary, of models that read text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<usize>,
     /// Updates timed.
     pub rounds: u64,
     /// Where the time goes, on average over the updates timed, if that was asked for.
@@ -105,7 +106,7 @@ pub fn measure_step(
     let middle = median(&times).unwrap_or(f64::NAN);
     let ceiling_gflops = ceiling_gflops(&config.run.device.device(), config.run.precision);
     let description = task.describe();
-    let gigaoperations = cost(config, &task).update_operations() / 1e9;
+    let gigaoperations = arithmetic(config, &description).update_operations() / 1e9;
     Ok(StepReport {
         median_ms: 1e3 * middle,
         min_ms: 1e3 * times.iter().copied().fold(f64::INFINITY, f64::min),
@@ -118,26 +119,8 @@ pub fn measure_step(
         share_of_ceiling: gigaoperations / middle / ceiling_gflops,
         gigaoperations,
         parameters: description.parameter_count,
-        vocabulary: description.vocabulary,
+        vocabulary: description.data.vocabulary(),
         rounds,
         profile,
     })
-}
-
-/// The arithmetic of an update.
-fn cost(config: &Config, task: &impl Task) -> MultiplyAdds {
-    let description = task.describe();
-    let [accumulation, rows, length] = description.batch;
-    let matrices = description
-        .parameters
-        .iter()
-        .filter(|p| p.path.starts_with("backbone.") && p.path.ends_with(".weight") && p.shape.len() == 2);
-    MultiplyAdds::of(
-        &config.model,
-        matrices.map(|p| p.size).sum(),
-        description.vocabulary,
-        (accumulation * rows, length),
-        config.objective.is_causal(),
-        config.objective.share_of_targets(),
-    )
 }

@@ -5,7 +5,6 @@ use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::atomic;
 use super::engine::{CellEnd, CellRunner, Place};
 use super::error::StudyError;
 use super::file::SweepFile;
@@ -13,6 +12,7 @@ use super::grid::{Cell, Grid};
 use super::results::RunStatus;
 use super::run::Run;
 use super::state::{CellState, Status, metrics_hash, verified};
+use crate::atomic;
 
 /// The output folder, locked.
 pub(super) struct Desk {

@@ -91,6 +91,8 @@ pub fn presets() -> Vec<Metric> {
         ("bits_per_byte", "bits_per_byte", Eval, Last, Lower),
         ("best_eval_loss", "loss", Eval, Best, Lower),
         ("best_bits_per_byte", "bits_per_byte", Eval, Best, Lower),
+        ("accuracy", "accuracy", Eval, Last, Higher),
+        ("best_accuracy", "accuracy", Eval, Max, Higher),
         ("train_loss", "loss", Train, Tail, Lower),
         ("grad_norm", "grad_norm", Train, Max, Lower),
         ("tokens", "tokens", Train, Last, Lower),

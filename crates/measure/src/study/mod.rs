@@ -9,7 +9,6 @@
 //! What is reported is always the mean, the sample standard deviation, the range and the number of
 //! runs behind them; runs that failed stay in the table as failures.
 
-mod atomic;
 mod chart;
 mod compare;
 mod desk;

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::atomic;
 use super::chart;
 use super::error::StudyError;
 use super::metric::Metric;
 use super::render;
 use super::run::Run;
 use super::table::Table;
+use crate::atomic;
 
 /// How a run stands.
 #[derive(Clone, Debug, PartialEq)]

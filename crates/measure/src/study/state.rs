@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use mixlab_core::hash64;
 use serde::{Deserialize, Serialize};
 
-use super::atomic;
 use super::error::{StaleCell, StaleReason, StudyError};
 use super::run::METRICS;
 use super::tree::{differences, fingerprint};
+use crate::atomic;
 
 /// How far a cell has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ pub mod eval;
 pub mod generate;
 pub mod measure;
 pub mod new;
+pub mod plan;
 pub mod resume;
 pub mod sweep;
 pub mod tokenizer;
@@ -24,6 +25,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Generate(verb) => verb.run(),
+        Verb::Plan(verb) => verb.run(),
         Verb::Measure(verb) => verb.run(),
         Verb::Tokenizer(verb) => verb.run(),
         Verb::Config(verb) => verb.run(),

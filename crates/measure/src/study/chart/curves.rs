@@ -3,17 +3,19 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use crate::picture::{
+    FAINT, GRID, INK, Problem, TEXT_SIZE, TITLE_SIZE, airy, legend, stroke, text, tick, width,
+};
 use crate::study::error::StudyError;
 use crate::study::metric::{Metric, Source};
 use crate::study::results::Study;
 
+use super::picture;
 use super::series::{Point, band, below, ceiling, curve};
-use super::style::{FAINT, GRID, INK, Problem, TEXT_SIZE, TITLE_SIZE, airy, stroke, svg, text, tick, width};
 
 const HEIGHT: u32 = 520;
 const PLOT_WIDTH: u32 = 720;
 const HEAD: u32 = 64;
-const LEGEND_LINE: i32 = 22;
 
 /// The picture of the first metric that is logged over time.
 pub(in crate::study) fn curves(study: &Study) -> Result<Option<String>, StudyError> {
@@ -27,7 +29,7 @@ pub(in crate::study) fn curves(study: &Study) -> Result<Option<String>, StudyErr
     let labels: Vec<String> = study.groups.iter().map(|group| group.label()).collect();
     let heading = study.axes.join(" · ");
     let legend = labels.iter().chain([&heading]).map(|label| width(label)).max().unwrap_or(0) + 70;
-    svg("curves.svg", (PLOT_WIDTH + legend as u32, HEIGHT), |root| {
+    picture("curves.svg", (PLOT_WIDTH + legend as u32, HEIGHT), |root| {
         title(root, study, metric)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plot, side) = rest.split_horizontally(PLOT_WIDTH);
@@ -110,22 +112,5 @@ fn draw_legend(
     let mut order: Vec<usize> = (0..labels.len()).filter(|index| !curves[*index].is_empty()).collect();
     let end = |index: &usize| curves[*index].last().map_or(0.0, |point| point.mean);
     order.sort_by(|a, b| end(b).total_cmp(&end(a)));
-    area.draw(&Text::new(heading.to_owned(), (8, 24), text(TEXT_SIZE, FAINT)))?;
-    for (line, index) in order.into_iter().enumerate() {
-        let y = 24 + LEGEND_LINE * (line as i32 + 1);
-        let (color, dash) = stroke(index);
-        let style = color.stroke_width(3);
-        // A dashed key of 28 pixels: one dash and a half is enough to be told from a whole line.
-        let pieces = match dash {
-            None => vec![(8, 36)],
-            Some(dash) => {
-                (0..28 / (dash + 4)).map(|i| (8 + i * (dash + 4), 8 + i * (dash + 4) + dash)).collect()
-            }
-        };
-        for (from, to) in pieces {
-            area.draw(&PathElement::new(vec![(from, y), (to, y)], style))?;
-        }
-        area.draw(&Text::new(labels[index].clone(), (46, y), text(TEXT_SIZE, INK)))?;
-    }
-    Ok(())
+    legend(area, heading, order.into_iter().map(|index| (index, labels[index].as_str())))
 }

@@ -3,15 +3,16 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use crate::picture::{
+    FAINT, GRID, INK, Problem, TEXT_SIZE, TITLE_SIZE, airy, stroke, text, text_right, tick, width,
+};
 use crate::study::error::StudyError;
 use crate::study::metric::Better;
 use crate::study::render::{decimals, value};
 use crate::study::results::Study;
 use crate::study::table::Table;
 
-use super::style::{
-    FAINT, GRID, INK, Problem, TEXT_SIZE, TITLE_SIZE, airy, stroke, svg, text, text_right, tick, width,
-};
+use super::picture;
 
 const HEAD: u32 = 40;
 const ROW: u32 = 28;
@@ -33,7 +34,7 @@ pub(in crate::study) fn points(study: &Study) -> Result<Option<String>, StudyErr
     let right = 190;
     let panel = FRAME + ROW * labels.len() as u32;
     let size = (left + PLOT_WIDTH + right, HEAD + panel * drawn.len() as u32);
-    svg("points.svg", size, |root| {
+    picture("points.svg", size, |root| {
         root.draw(&Text::new(study.title.clone(), (16, 22), text(TITLE_SIZE, INK)))?;
         let (_, mut rest) = root.split_vertically(HEAD);
         for index in drawn {

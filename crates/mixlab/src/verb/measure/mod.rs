@@ -1,5 +1,6 @@
 //! `mixlab measure`: what something takes on this machine.
 
+mod breakeven;
 mod decode;
 mod step;
 
@@ -18,6 +19,7 @@ pub struct Measure {
 enum Action {
     Step(step::Step),
     Decode(decode::Decode),
+    Breakeven(breakeven::Breakeven),
 }
 
 impl Measure {
@@ -25,6 +27,7 @@ impl Measure {
         match self.action {
             Action::Step(step) => step.run(),
             Action::Decode(decode) => decode.run(),
+            Action::Breakeven(breakeven) => breakeven.run(),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! One look for all pictures.
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-
-use crate::study::error::StudyError;
 
 /// Okabe and Ito's palette, told apart with every common form of colour blindness; its yellow is
 /// left out, being invisible on white.
@@ -17,15 +16,16 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(60, 60, 60),
 ];
 
-pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
-pub(super) const FAINT: RGBColor = RGBColor(110, 110, 110);
-pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
-pub(super) const TITLE_SIZE: u32 = 19;
-pub(super) const TEXT_SIZE: u32 = 14;
+pub(crate) const INK: RGBColor = RGBColor(40, 40, 40);
+pub(crate) const FAINT: RGBColor = RGBColor(110, 110, 110);
+pub(crate) const GRID: RGBColor = RGBColor(225, 225, 225);
+pub(crate) const TITLE_SIZE: u32 = 19;
+pub(crate) const TEXT_SIZE: u32 = 14;
+const LEGEND_LINE: i32 = 22;
 
 /// The colour of a group, and how long its dashes are: after seven groups the colours return with
 /// another line.
-pub(super) fn stroke(group: usize) -> (RGBColor, Option<i32>) {
+pub(crate) fn stroke(group: usize) -> (RGBColor, Option<i32>) {
     let dash = match group / PALETTE.len() {
         0 => None,
         1 => Some(8),
@@ -35,22 +35,22 @@ pub(super) fn stroke(group: usize) -> (RGBColor, Option<i32>) {
 }
 
 /// Text that starts at its point and is centred on its height.
-pub(super) fn text(size: u32, color: RGBColor) -> TextStyle<'static> {
+pub(crate) fn text(size: u32, color: RGBColor) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&color).pos(Pos::new(HPos::Left, VPos::Center))
 }
 
 /// As [`text`], ending at its point.
-pub(super) fn text_right(size: u32, color: RGBColor) -> TextStyle<'static> {
+pub(crate) fn text_right(size: u32, color: RGBColor) -> TextStyle<'static> {
     text(size, color).pos(Pos::new(HPos::Right, VPos::Center))
 }
 
 /// A generous guess of a text's width in pixels: the SVG's reader chooses the font.
-pub(super) fn width(label: &str) -> i32 {
+pub(crate) fn width(label: &str) -> i32 {
     (label.chars().count() as f64 * f64::from(TEXT_SIZE) * 0.56).ceil() as i32
 }
 
 /// A tick's number without noise: `1500`, `20k`, `0.25`.
-pub(super) fn tick(value: f64, step: f64) -> String {
+pub(crate) fn tick(value: f64, step: f64) -> String {
     if value.abs() >= 1e6 {
         format!("{}M", trimmed(value / 1e6, 3))
     } else if value.abs() >= 1e4 {
@@ -68,30 +68,54 @@ fn trimmed(value: f64, decimals: usize) -> String {
 }
 
 /// A range with some air on both sides, also around a single value.
-pub(super) fn airy(low: f64, high: f64, share: f64) -> (f64, f64) {
+pub(crate) fn airy(low: f64, high: f64, share: f64) -> (f64, f64) {
     let span = if high > low { high - low } else { low.abs().max(1e-6) * 0.1 };
     (low - share * span, high + share * span)
 }
 
 /// Draws a picture of the given size into a string.
-pub(super) fn svg(
-    name: &str,
+pub(crate) fn svg(
     size: (u32, u32),
-    draw: impl FnOnce(&DrawingArea<SVGBackend, plotters::coord::Shift>) -> Result<(), Problem>,
-) -> Result<String, StudyError> {
+    draw: impl FnOnce(&DrawingArea<SVGBackend, Shift>) -> Result<(), Problem>,
+) -> Result<String, Problem> {
     let mut text = String::new();
-    let wrap = |problem: Problem| StudyError::Draw { name: name.to_owned(), problem: problem.to_string() };
     {
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        root.fill(&WHITE).map_err(|error| wrap(error.into()))?;
-        draw(&root).map_err(wrap)?;
-        root.present().map_err(|error| wrap(error.into()))?;
+        root.fill(&WHITE)?;
+        draw(&root)?;
+        root.present()?;
     }
     Ok(text)
 }
 
+/// A column of line keys with their labels, a faint heading on top.
+pub(crate) fn legend<'a>(
+    area: &DrawingArea<SVGBackend, Shift>,
+    heading: &str,
+    entries: impl IntoIterator<Item = (usize, &'a str)>,
+) -> Result<(), Problem> {
+    area.draw(&Text::new(heading.to_owned(), (8, 24), text(TEXT_SIZE, FAINT)))?;
+    for (line, (index, label)) in entries.into_iter().enumerate() {
+        let y = 24 + LEGEND_LINE * (line as i32 + 1);
+        let (color, dash) = stroke(index);
+        let style = color.stroke_width(3);
+        // A dashed key of 28 pixels: one dash and a half is enough to be told from a whole line.
+        let pieces = match dash {
+            None => vec![(8, 36)],
+            Some(dash) => {
+                (0..28 / (dash + 4)).map(|i| (8 + i * (dash + 4), 8 + i * (dash + 4) + dash)).collect()
+            }
+        };
+        for (from, to) in pieces {
+            area.draw(&PathElement::new(vec![(from, y), (to, y)], style))?;
+        }
+        area.draw(&Text::new(label.to_owned(), (46, y), text(TEXT_SIZE, INK)))?;
+    }
+    Ok(())
+}
+
 /// What the drawing library can say.
-pub(super) type Problem = Box<dyn std::error::Error>;
+pub(crate) type Problem = Box<dyn std::error::Error>;
 
 #[cfg(test)]
 mod tests {

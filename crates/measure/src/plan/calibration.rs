@@ -1,0 +1,184 @@
+//! What a shallow model of a config's shape takes on this machine.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use mixlab_core::{Key, Purpose};
+use mixlab_kernels::{AllocationCount, Mask};
+use mixlab_nn::{
+    Classifier, ClassifierInput, Context, LanguageModel, Mode, ModelConfig, RecomputeConfig,
+    parameter_gradients,
+};
+use mixlab_objectives::classification::{ClassificationBatch, ClassifierInputs, classification_loss};
+use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss};
+use mixlab_train::{Config, DataDescription, Learner, TrainError};
+
+/// What one update of a model of some depth takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sample {
+    /// Seconds of forward and backward pass over one micro-batch.
+    pub pass_seconds: f64,
+    /// Seconds of the optimiser.
+    pub update_seconds: f64,
+    /// The most bytes held at any moment of a second update, the model and its learner included.
+    pub peak: f64,
+}
+
+/// Updates that are timed; the least time counts, as nothing makes an update faster than it is.
+const ROUNDS: usize = 3;
+
+/// A kind of model with its learner and a batch made up for it.
+enum Subject {
+    Language { learner: Learner<LanguageModel>, batch: Box<LanguageBatch>, causal: bool },
+    Classifier { learner: Learner<Classifier>, batch: Box<ClassificationBatch> },
+}
+
+/// Makes updates of the config's model with `blocks` blocks on micro-batches of `rows` rows, nothing computed again.
+///
+/// # Errors
+/// The model cannot be built.
+pub(super) fn sample(
+    config: &Config,
+    data: &DataDescription,
+    length: usize,
+    (depth, rows): (usize, usize),
+) -> Result<Sample, TrainError> {
+    let count = AllocationCount::open();
+    let model = ModelConfig { depth, recompute: RecomputeConfig::default(), ..shallow(&config.model, depth) };
+    let mut subject = Subject::new(config, &model, data, [rows, length])?;
+    let context = context(config, rows);
+    let (mut pass_seconds, mut update_seconds) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..=ROUNDS {
+        let begin = Instant::now();
+        let (loss, gradients) = subject.gradients(&context);
+        let middle = begin.elapsed().as_secs_f64();
+        subject.apply(loss, gradients)?;
+        let end = begin.elapsed().as_secs_f64();
+        pass_seconds = pass_seconds.min(middle);
+        update_seconds = update_seconds.min(end - middle);
+    }
+    let peak = count.map_or(0.0, |count| count.peak().max(0) as f64);
+    Ok(Sample { pass_seconds, update_seconds, peak })
+}
+
+/// The model with fewer blocks; of two kinds of layers both keep their share as well as whole layers can.
+fn shallow(model: &ModelConfig, depth: usize) -> ModelConfig {
+    let mut model = model.clone();
+    if let Some(hybrid) = &mut model.hybrid {
+        let share = hybrid.layers as f64 / model.depth as f64;
+        hybrid.layers = ((share * depth as f64).round() as usize).clamp(1, depth);
+    }
+    model
+}
+
+fn context(config: &Config, rows: usize) -> Context {
+    Context {
+        mode: Mode::Train,
+        causal: config.objective.is_causal(),
+        key: Key::root(config.run.seed).purpose(Purpose::Dropout),
+        samples: (0..rows as u64).collect(),
+        mask: Mask::default(),
+        start: 0,
+    }
+}
+
+impl Subject {
+    fn new(
+        config: &Config,
+        model: &ModelConfig,
+        data: &DataDescription,
+        shape: [usize; 2],
+    ) -> Result<Self, TrainError> {
+        let device = config.run.device.device();
+        let (seed, precision) = (config.run.seed, config.run.precision);
+        Ok(match data {
+            DataDescription::Text { vocabulary, .. } => {
+                let built = model.build(*vocabulary, seed, &device, precision)?;
+                Subject::Language {
+                    learner: Learner::new(built.train(), config, &device),
+                    batch: Box::new(tokens(config, *vocabulary, shape, &device.autodiff())),
+                    causal: config.objective.is_causal(),
+                }
+            }
+            DataDescription::Examples { input, classes, .. } => {
+                let built = model.build_classifier(*input, classes.len(), seed, &device, precision)?;
+                Subject::Classifier {
+                    learner: Learner::new(built.train(), config, &device),
+                    batch: Box::new(examples(config, *input, classes.len(), shape, &device.autodiff())),
+                }
+            }
+        })
+    }
+
+    fn gradients(&self, context: &Context) -> (f64, BTreeMap<String, Tensor<1>>) {
+        let (loss, gradients) = match self {
+            Subject::Language { learner, batch, causal } => {
+                let loss = match causal {
+                    true => causal_lm_loss(learner.model(), batch, context),
+                    false => masked_lm_loss(learner.model(), batch, context),
+                };
+                let mut gradients = loss.backward();
+                (loss, parameter_gradients(learner.model(), &mut gradients))
+            }
+            Subject::Classifier { learner, batch } => {
+                let loss = classification_loss(learner.model(), batch, context, 0.0);
+                let mut gradients = loss.backward();
+                (loss, parameter_gradients(learner.model(), &mut gradients))
+            }
+        };
+        (loss.into_scalar::<f64>(), gradients)
+    }
+
+    fn apply(&mut self, loss: f64, gradients: BTreeMap<String, Tensor<1>>) -> Result<(), TrainError> {
+        // A learning rate of 0 makes all the work of an update and moves nothing.
+        match self {
+            Subject::Language { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
+            Subject::Classifier { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
+        }
+    }
+}
+
+/// Random tokens, of which as many have a target as the objective gives one.
+fn tokens(config: &Config, vocabulary: usize, [rows, length]: [usize; 2], device: &Device) -> LanguageBatch {
+    let stream = Key::root(0).purpose(Purpose::Synthetic).sample(0);
+    let count = rows * length;
+    let ids = |offset: usize| -> Vec<u32> {
+        let id = |i: usize| (stream.uniform((offset + i) as u64) * vocabulary as f64) as u32;
+        (0..count).map(id).collect()
+    };
+    let share = config.objective.share_of_targets();
+    let weights: Vec<f32> =
+        (0..count).map(|i| f32::from(u8::from(stream.uniform((2 * count + i) as u64) < share))).collect();
+    let normaliser = (count as f64 * share).max(1.0);
+    let precision = config.run.precision;
+    LanguageBatch::new([rows, length], &ids(0), &ids(count), &weights, normaliser, device, precision)
+}
+
+fn examples(
+    config: &Config,
+    input: ClassifierInput,
+    classes: usize,
+    [rows, length]: [usize; 2],
+    device: &Device,
+) -> ClassificationBatch {
+    let stream = Key::root(0).purpose(Purpose::Synthetic).sample(0);
+    let precision = config.run.precision;
+    let inputs = match input {
+        ClassifierInput::Images(image) => {
+            let shape = [rows, image.height, image.width, image.channels];
+            let count: usize = shape.iter().product();
+            let pixels: Vec<f32> = (0..count as u64).map(|i| stream.normal(i) as f32).collect();
+            ClassifierInputs::images(&pixels, shape, device, precision)
+        }
+        ClassifierInput::Tokens { vocabulary } => {
+            let id = |i: u64| (stream.uniform(i) * vocabulary as f64) as u32;
+            let ids: Vec<u32> = (0..(rows * length) as u64).map(id).collect();
+            ClassifierInputs::tokens(&ids, [rows, length], device)
+        }
+    };
+    let target = |i: usize| if i % classes == (i / classes) % classes { 1.0 } else { 0.0 };
+    let targets: Vec<f32> = (0..rows * classes).map(target).collect();
+    ClassificationBatch::new(inputs, &targets, &vec![1.0; rows], rows as f64, device, precision)
+}

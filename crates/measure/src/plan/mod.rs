@@ -1,0 +1,268 @@
+//! What a config will take before it is run: parameters, arithmetic, memory and time.
+//!
+//! Parameters and arithmetic are counted. Memory and time are extrapolated from updates of the same model with one block
+//! and with a few, on made-up data, on this machine.
+
+mod calibration;
+mod estimate;
+
+use mixlab_train::{Config, DataDescription, Description, Observer, TrainError, describe};
+use serde::Serialize;
+
+use self::calibration::{Sample, sample};
+pub use self::estimate::Setting;
+use self::estimate::{Bytes, Seconds, Stack, candidates};
+use crate::cost::MultiplyAdds;
+use crate::memory::{memory_mib, peak_memory_mib};
+
+/// Blocks of the deeper trial.
+const BLOCKS: usize = 4;
+/// Rows of the smaller trial for memory.
+const ROWS: usize = 2;
+/// What the allocator holds beyond what was asked of it: rounded sizes and pages kept for later.
+const OVERHEAD: f64 = 1.04;
+
+const MEBI: f64 = (1u64 << 20) as f64;
+
+/// Values of parameters by what they belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Parameters {
+    /// What turns inputs into vectors.
+    pub embedding: usize,
+    /// Token mixers.
+    pub mixers: usize,
+    /// Channel mixers.
+    pub channels: usize,
+    /// Norms and residual schemes.
+    pub norms: usize,
+    /// The output projection or readout; of a tied projection nothing.
+    pub head: usize,
+}
+
+impl Parameters {
+    fn of(description: &Description) -> Self {
+        let mut parameters = Parameters::default();
+        for parameter in &description.parameters {
+            let path = parameter.path.as_str();
+            let place = if path.starts_with("embedding.") {
+                &mut parameters.embedding
+            } else if path.contains(".channel.mixer.") {
+                &mut parameters.channels
+            } else if path.contains(".mixer.") {
+                &mut parameters.mixers
+            } else if path.starts_with("backbone.") {
+                &mut parameters.norms
+            } else {
+                &mut parameters.head
+            };
+            *place += parameter.size;
+        }
+        parameters
+    }
+
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.embedding + self.mixers + self.channels + self.norms + self.head
+    }
+}
+
+/// Memory in MiB by what holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct MemoryPlan {
+    /// The program with its data.
+    pub program: f64,
+    /// Parameters, averages of them included.
+    pub parameters: f64,
+    /// Gradients.
+    pub gradients: f64,
+    /// State of the optimiser.
+    pub optimizer: f64,
+    /// What the forward pass keeps for the backward pass, and what kernels put aside for a while.
+    pub activations: f64,
+    /// The most the process will hold at any moment.
+    pub peak: f64,
+}
+
+/// One way to run an update, with what it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Proposal {
+    /// Rows and recomputation.
+    #[serde(flatten)]
+    pub setting: Setting,
+    /// Predicted peak memory of the process in MiB.
+    pub peak_mib: f64,
+    /// Predicted milliseconds of an update.
+    pub milliseconds: f64,
+}
+
+/// What a config will take.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanReport {
+    /// Parameter values by part.
+    pub parameters: Parameters,
+    /// Multiply–adds of the forward pass of one update, by part.
+    pub multiply_adds: MultiplyAdds,
+    /// Operations of an update, in 10⁹.
+    pub gigaoperations: f64,
+    /// Memory by what holds it.
+    pub memory: MemoryPlan,
+    /// Predicted milliseconds of an update.
+    pub milliseconds: f64,
+    /// Positions an update reads a second.
+    pub positions_per_second: f64,
+    /// Rows and recomputation as configured.
+    pub setting: Setting,
+    /// Settings that fit a budget, the fastest first, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposals: Option<Vec<Proposal>>,
+}
+
+/// Plans a config; with a budget in bytes it also proposes settings that fit.
+///
+/// # Errors
+/// Whatever would keep the run from starting; a budget in which not one row fits.
+pub fn plan(
+    config: &Config,
+    budget: Option<u64>,
+    observer: &mut dyn Observer,
+) -> Result<PlanReport, TrainError> {
+    let description = describe(config)?;
+    let data_peak = peak_memory_mib(std::process::id());
+    // Pages that reading and tokenizing have freed stay with the process, and most of them are of no use to tensors.
+    // Those of the model that was described are.
+    let program = memory_mib(std::process::id());
+    observer.phase("trying shallow models");
+    let trials = Trials::run(config, &description)?;
+    let setting = Setting {
+        batch: config.train.batch,
+        accumulation: config.train.accumulation,
+        segment: config.model.recompute.segment(),
+    };
+    let described = description.memory.parameters as f64 / MEBI;
+    let program = (program.unwrap_or(0.0) - described).max(0.0) + data_mib(&description.data);
+    let peak = |setting| (program + OVERHEAD * trials.bytes(setting) / MEBI).max(data_peak.unwrap_or(0.0));
+    let multiply_adds = arithmetic(config, &description);
+    let milliseconds = 1e3 * trials.seconds(setting);
+    let positions: usize = description.batch.iter().product();
+    let memory = &description.memory;
+    let mib = |bytes: u64| bytes as f64 / MEBI;
+    Ok(PlanReport {
+        parameters: Parameters::of(&description),
+        gigaoperations: multiply_adds.update_operations() / 1e9,
+        multiply_adds,
+        memory: MemoryPlan {
+            program,
+            parameters: mib(memory.parameters + memory.average),
+            gradients: mib(memory.gradients),
+            optimizer: mib(memory.optimizer),
+            activations: trials.activations(setting) / MEBI,
+            peak: peak(setting),
+        },
+        milliseconds,
+        positions_per_second: 1e3 * positions as f64 / milliseconds,
+        proposals: budget.map(|budget| propose(&trials, setting, budget, &peak)).transpose()?,
+        setting,
+    })
+}
+
+/// The three fastest settings that fit.
+fn propose(
+    trials: &Trials,
+    setting: Setting,
+    budget: u64,
+    peak: &dyn Fn(Setting) -> f64,
+) -> Result<Vec<Proposal>, TrainError> {
+    let proposal =
+        |setting| Proposal { setting, peak_mib: peak(setting), milliseconds: 1e3 * trials.seconds(setting) };
+    let all: Vec<Proposal> =
+        candidates(setting, trials.stack.depth * trials.stack.layers).into_iter().map(proposal).collect();
+    let least = all.iter().map(|proposal| proposal.peak_mib).fold(f64::INFINITY, f64::min);
+    let mut fitting: Vec<Proposal> =
+        all.into_iter().filter(|proposal| proposal.peak_mib * MEBI <= budget as f64).collect();
+    if fitting.is_empty() {
+        return Err(TrainError::OutOfRange {
+            key: "--memory",
+            found: format!("{:.0} MiB", budget as f64 / MEBI),
+            expected: format!("at least {:.0} MiB, which one row at a time needs", least.ceil()),
+        });
+    }
+    fitting.sort_by(|a, b| a.milliseconds.total_cmp(&b.milliseconds));
+    fitting.truncate(3);
+    Ok(fitting)
+}
+
+/// Trials of shallow models and what follows from them.
+struct Trials {
+    stack: Stack,
+    bytes: Bytes,
+    seconds: Seconds,
+}
+
+impl Trials {
+    fn run(config: &Config, description: &Description) -> Result<Self, TrainError> {
+        let [_, batch, length] = description.batch;
+        let (depth, few) = (config.model.depth.min(BLOCKS), batch.div_ceil(2).min(ROWS));
+        let trial = |depth, rows| sample(config, &description.data, length, (depth, rows));
+        let pair = |rows| -> Result<[Sample; 2], TrainError> {
+            let one = trial(1, rows)?;
+            Ok([one, if depth == 1 { one } else { trial(depth, rows)? }])
+        };
+        let (fewer, more, timed) = (pair(few)?, pair(2 * few)?, pair(batch)?);
+        let peaks = [fewer, more].map(|pair| pair.map(|sample| sample.peak));
+        let number = config.run.precision.size();
+        Ok(Trials {
+            stack: Stack {
+                depth: config.model.depth,
+                layers: config.model.mixer.layers_per_block(),
+                input: (number * length * config.model.width) as f64,
+            },
+            bytes: Bytes::through(peaks, depth, few),
+            seconds: Seconds::through(timed[0], timed[1], depth, batch),
+        })
+    }
+
+    fn bytes(&self, setting: Setting) -> f64 {
+        self.bytes.at(self.stack, setting)
+    }
+
+    fn activations(&self, setting: Setting) -> f64 {
+        self.bytes.activations(self.stack, setting)
+    }
+
+    fn seconds(&self, setting: Setting) -> f64 {
+        self.seconds.at(self.stack.depth, setting)
+    }
+}
+
+/// MiB of the data as they are kept while training.
+fn data_mib(data: &DataDescription) -> f64 {
+    let bytes = match data {
+        DataDescription::Text { train_tokens, evaluate_tokens, .. } => {
+            4.0 * (*train_tokens as f64 + *evaluate_tokens as f64)
+        }
+        DataDescription::Examples { input, train, evaluate, .. } => match input {
+            mixlab_nn::ClassifierInput::Images(image) => {
+                ((train + evaluate) * image.height * image.width * image.channels) as f64
+            }
+            mixlab_nn::ClassifierInput::Tokens { .. } => 0.0,
+        },
+    };
+    bytes / MEBI
+}
+
+/// Multiply–adds of the forward pass of one update.
+pub(crate) fn arithmetic(config: &Config, description: &Description) -> MultiplyAdds {
+    let [accumulation, rows, length] = description.batch;
+    let rows = (accumulation * rows, length);
+    match &description.data {
+        DataDescription::Text { vocabulary, .. } => {
+            let causal = config.objective.is_causal();
+            let targets = config.objective.share_of_targets();
+            MultiplyAdds::of_language_model(&config.model, *vocabulary, rows, causal, targets)
+        }
+        DataDescription::Examples { input, classes, .. } => {
+            let model = config.model.for_input(*input).unwrap_or_else(|_| config.model.clone());
+            MultiplyAdds::of_classifier(&model, *input, classes.len(), rows)
+        }
+    }
+}

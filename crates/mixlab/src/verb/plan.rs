@@ -1,0 +1,153 @@
+//! `mixlab plan`: what a config will take, before it is run.
+
+use clap::Args;
+use mixlab_measure::plan::{PlanReport, Proposal, Setting, plan};
+use mixlab_train::set_threads;
+
+use crate::arguments::ConfigSource;
+use crate::failure::{Exit, Failure, ProgramError};
+use crate::input::read_config;
+use crate::output::{columns, print, print_json};
+use crate::progress::Display;
+
+/// Foresee what a config will take: parameters, arithmetic, memory, time
+///
+/// Parameters and multiply-adds are counted. Memory and time are extrapolated
+/// from updates of the same model with one block and with four, on made-up
+/// data, on this machine: close other programs. With a budget, settings are
+/// proposed that fit it and make the same updates: smaller micro-batches, and
+/// blocks that are computed again.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  mixlab plan configs/austen.toml --memory 2GiB")]
+pub struct Plan {
+    #[command(flatten)]
+    source: ConfigSource,
+
+    /// A budget such as 2GiB, 800MiB or a number of bytes
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Plan {
+    pub fn run(self) -> Result<Exit, Failure> {
+        let budget = self.memory.as_deref().map(bytes).transpose()?;
+        let config = read_config(&self.source)?;
+        set_threads(config.value.run.threads);
+        let mut display = Display::new();
+        let report = plan(&config.value, budget, &mut display);
+        display.finish();
+        let report = report?;
+        if self.json {
+            print_json(&report)?;
+        } else {
+            print(&text(&report))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// A size in bytes, with a unit of powers of 1000 or 1024.
+fn bytes(text: &str) -> Result<u64, ProgramError> {
+    let wrong = || ProgramError::Argument {
+        argument: "--memory",
+        found: format!("\"{text}\""),
+        expected: "a size such as 2GiB, 800MiB or 4000000000".to_owned(),
+    };
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kib" => 1024.0,
+        "m" | "mib" => 1024f64.powi(2),
+        "g" | "gib" => 1024f64.powi(3),
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        _ => return Err(wrong()),
+    };
+    let size = number * factor;
+    if size >= 1.0 && size < 2f64.powi(60) { Ok(size as u64) } else { Err(wrong()) }
+}
+
+fn text(report: &PlanReport) -> String {
+    let PlanReport { parameters, multiply_adds, memory, .. } = report;
+    let count = |name: &str, value: u64| vec![format!("  {name}"), format!("{value:>16}")];
+    let mib = |name: &str, value: f64| vec![format!("  {name}"), format!("{value:>12.1} MiB")];
+    let mut text = format!(
+        "parameters\n{}\nmultiply-adds of a forward pass of one update\n{}",
+        columns(&[
+            count("embedding", parameters.embedding as u64),
+            count("token mixers", parameters.mixers as u64),
+            count("channel mixers", parameters.channels as u64),
+            count("norms", parameters.norms as u64),
+            count("head", parameters.head as u64),
+            count("together", parameters.total() as u64),
+        ]),
+        columns(&[
+            count("embedding", multiply_adds.embedding),
+            count("projections", multiply_adds.projections),
+            count("mixing", multiply_adds.mixing),
+            count("channel mixers", multiply_adds.channels),
+            count("head", multiply_adds.head),
+            count("together", multiply_adds.forward()),
+            count("scores of pairs, if all were stored", multiply_adds.scores),
+        ]),
+    );
+    let held = [
+        ("program and data", memory.program),
+        ("parameters", memory.parameters),
+        ("gradients", memory.gradients),
+        ("optimiser", memory.optimizer),
+        ("activations", memory.activations),
+        ("peak of the process", memory.peak),
+    ];
+    let held: Vec<_> = held.iter().map(|&(name, value)| mib(name, value)).collect();
+    text.push_str(&format!(
+        "\nmemory\n{}\ntime\n  {:.1} ms an update, {:.0} positions/s, {:.1} GFLOP an update\n",
+        columns(&held),
+        report.milliseconds,
+        report.positions_per_second,
+        report.gigaoperations
+    ));
+    if let Some(proposals) = &report.proposals {
+        text.push_str("\nsettings that fit, the fastest first\n");
+        proposals.iter().for_each(|proposal| text.push_str(&proposed(proposal)));
+    }
+    text
+}
+
+fn proposed(Proposal { setting, peak_mib, milliseconds }: &Proposal) -> String {
+    let Setting { batch, accumulation, segment } = setting;
+    let recompute = match segment {
+        None => "none".to_owned(),
+        Some(1) => "block".to_owned(),
+        Some(blocks) => blocks.to_string(),
+    };
+    format!(
+        "  --set train.batch={batch} --set train.accumulation={accumulation} --set model.recompute={recompute}\n    \
+         {peak_mib:.0} MiB, {milliseconds:.0} ms an update\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("2GiB").ok(), Some(2 << 30));
+        assert_eq!(bytes("1.5 m").ok(), Some(3 << 19));
+        assert_eq!(bytes("2GB").ok(), Some(2_000_000_000));
+        assert_eq!(bytes("800").ok(), Some(800));
+        for wrong in ["", "GiB", "-1", "0", "2 parsecs", "1.2.3"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+}
