@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from flash_pytorch import FLASH, GAU
 from flash_pytorch.flash_pytorch import ScaledSinuEmbedding
+from g_mlp_pytorch.g_mlp_pytorch import gMLPBlock
 from rotary_embedding_torch import RotaryEmbedding
 from torch import Tensor, nn
 
@@ -80,6 +81,32 @@ def softmax_attention(sizes: Sizes) -> nn.Module:
     for _ in range(sizes.depth):
         mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         layers += [Residual(width, CausalAttention(width, HEADS)), Residual(width, mlp)]
+    return LanguageModel(sizes, layers, LearnedPosition(sizes.length, width))
+
+
+def gmlp(sizes: Sizes) -> nn.Module:
+    """Causal gMLP blocks of the package, without attention; the norm before a block and its residual are ours."""
+    layers: list[nn.Module] = [
+        Residual(sizes.width, gMLPBlock(dim=sizes.width, dim_ff=6 * sizes.width, seq_len=sizes.length, causal=True))
+        for _ in range(sizes.depth)
+    ]
+    return LanguageModel(sizes, layers)
+
+
+class FourierMixing(nn.Module):
+    """As transformers' FNet computes it: a complex transform over both axes, of which the real part is kept."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fft.fftn(x, dim=(1, 2)).real
+
+
+def fnet(sizes: Sizes) -> nn.Module:
+    """Fourier mixing and an MLP of four times the width in each block."""
+    width = sizes.width
+    layers: list[nn.Module] = []
+    for _ in range(sizes.depth):
+        mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        layers += [Residual(width, FourierMixing()), Residual(width, mlp)]
     return LanguageModel(sizes, layers, LearnedPosition(sizes.length, width))
 
 

@@ -68,6 +68,8 @@ EVERY_MODEL = (
 )
 SOFTMAX_TESTS = ("softmax_attention::", *EVERY_MODEL)
 GATED_TESTS = ("gated::", "affine_rotary::", *EVERY_MODEL)
+GMLP_TESTS = ("token_linear::", *GATED_TESTS)
+FNET_TESTS = ("fourier_mix::", *EVERY_MODEL)
 GAU_TESTS = ("score_attention::", *GATED_TESTS)
 FLASH_TESTS = ("mixed_chunk_attention::", "rotary::", *GATED_TESTS)
 
@@ -94,6 +96,16 @@ GATED = (
     "Projections: FLASH-pytorch has one matrix for values and gate and one for queries and keys; Mixlab stores them as"
     " one matrix and multiplies by its parts.",
 )
+GMLP = (
+    "Causality: g-mlp-pytorch hides the weights above the diagonal and multiplies by the whole matrix; Mixlab leaves out"
+    " what is hidden.",
+)
+FNET = (
+    "Transform: PyTorch computes the complex transform over both axes and keeps the real part, as transformers' FNet"
+    " does; Mixlab computes real transforms.",
+    "Hidden tokens: Mixlab replaces each token by a mask token, a random one or itself before an update, as masked"
+    " language models do; PyTorch reads random tokens as they are.",
+)
 GAU = (
     *GATED,
     "Divisor of the bias: FLASH-pytorch's GAU always adds its T5 bias, whatever `rel_pos_bias` says, and divides it by"
@@ -111,6 +123,8 @@ ONE_CHUNK = (
 
 ROWS = (
     Row("softmax-256", "softmax_attention", 0.70, SOFTMAX_TESTS, (*EVERYWHERE, *SOFTMAX), compiled=True),
+    Row("gmlp-256", "gmlp", 0.70, GMLP_TESTS, (*EVERYWHERE, *GMLP)),
+    Row("fnet-256", "fnet", 0.70, FNET_TESTS, (*EVERYWHERE, *FNET)),
     Row("gau-256", "gau", 0.67, GAU_TESTS, (*EVERYWHERE, *GAU), compiled=True),
     Row("flash-256", "flash", 0.60, FLASH_TESTS, (*EVERYWHERE, *FLASH, *ONE_CHUNK)),
     Row("softmax-4096", "softmax_attention", 0.85, SOFTMAX_TESTS, (*EVERYWHERE, *SOFTMAX)),

@@ -25,7 +25,7 @@ import models
 from options import at_least
 from rows import ROWS, Row, Sizes, row_named, sizes
 
-PACKAGES = ("FLASH-pytorch", "rotary-embedding-torch", "einops")
+PACKAGES = ("FLASH-pytorch", "g-mlp-pytorch", "rotary-embedding-torch", "einops")
 
 
 def peak_rss_mib() -> float:

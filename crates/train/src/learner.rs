@@ -42,6 +42,24 @@ pub struct LearnerState {
     pub guard: GuardState,
 }
 
+impl LearnerState {
+    /// The state of one learner of a checkpoint.
+    ///
+    /// # Errors
+    /// [`TrainError::Damaged`] if there is none of that name.
+    pub fn named(
+        name: &str,
+        learners: &BTreeMap<String, LearnerState>,
+        folder: &Path,
+    ) -> Result<Self, TrainError> {
+        let missing = || TrainError::Damaged {
+            path: folder.to_owned(),
+            reason: format!("its state has no learner `{name}`"),
+        };
+        learners.get(name).cloned().ok_or_else(missing)
+    }
+}
+
 /// A model under training. `M` lives on a device with gradient tracking.
 pub struct Learner<M: Module> {
     model: M,

@@ -7,14 +7,14 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, TokenOptions, token_linear};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::documents::{RealTokens, by_document};
+use super::token_mlp::TokenMlp;
 use super::{LengthPolicy, Lengths, MixerCost, Place, refuse_causal};
 use crate::channel::ActivationConfig;
-use crate::{Builder, Context, Initialiser, ModelError, Promises, Role};
+use crate::{Builder, Context, Initialiser, ModelError, Promises};
 
 /// Options of the feed-forward layer over tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,15 +63,13 @@ impl FfOnlyConfig {
     }
 
     pub(super) fn init(&self, place: Place, builder: &Builder) -> FfOnly {
-        let (n, hidden) = (place.max_length, self.hidden(place.max_length));
-        let vector = |name: &str, count, first| builder.parameter(name, [count], first);
+        let n = place.max_length;
+        let vector = |name: &str, first| builder.parameter(name, [n], first);
+        let shape = [n, self.hidden(n)];
         FfOnly {
-            gain: vector("gain", n, Initialiser::Ones),
-            bias: vector("bias", n, Initialiser::Zeros),
-            up: builder.token_matrix("up", [hidden, n], Role::Input),
-            up_bias: vector("up_bias", hidden, Initialiser::Zeros),
-            down: builder.token_matrix("down", [n, hidden], Role::Output),
-            down_bias: vector("down_bias", n, Initialiser::Zeros),
+            gain: vector("gain", Initialiser::Ones),
+            bias: vector("bias", Initialiser::Zeros),
+            tokens: TokenMlp::new(shape, self.activation.into(), self.length, &builder.child("tokens")),
             config: self.clone(),
         }
     }
@@ -113,14 +111,7 @@ pub struct FfOnly {
     gain: Param<Tensor<1>>,
     /// β of the norm, `[N]`.
     bias: Param<Tensor<1>>,
-    /// `[hidden, N]`.
-    up: Param<Tensor<2>>,
-    /// `[hidden]`.
-    up_bias: Param<Tensor<1>>,
-    /// `[N, hidden]`.
-    down: Param<Tensor<2>>,
-    /// `[N]`.
-    down_bias: Param<Tensor<1>>,
+    tokens: TokenMlp,
     #[module(skip)]
     config: FfOnlyConfig,
 }
@@ -128,9 +119,8 @@ pub struct FfOnly {
 impl FfOnly {
     /// Mixes `x` `[b, n, d]`, which no norm has touched yet.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
-        let length = x.dims()[1];
-        let maximum = self.bias.lazy_shape()[0];
-        self.config.length.assert_allows(length, maximum, context.causal);
+        assert!(!context.causal, "a feed-forward layer over tokens sees all positions");
+        let (length, maximum) = (x.dims()[1], self.tokens.maximum());
         let padded = self.config.length == LengthPolicy::Pad && length < maximum;
         by_document(x, &context.mask, |x, real| {
             if !padded {
@@ -143,17 +133,10 @@ impl FfOnly {
     }
 
     fn mix(&self, x: Tensor<3>, real: Option<RealTokens>) -> Tensor<3> {
-        let (policy, n) = (self.config.length, x.dims()[1]);
-        let maximum = self.bias.lazy_shape()[0];
+        let n = x.dims()[1];
         // With the policy `pad`, hidden tokens are zero vectors like those behind the end.
-        let real = real.filter(|_| policy != LengthPolicy::Pad);
-        let normed = self.normed(x, real, n);
-        let up = policy.reading(self.up.val(), n);
-        let up_bias = policy.hidden(self.up_bias.val(), maximum, n);
-        let hidden =
-            token_linear(normed, up, Some(up_bias), TokenOptions::new(self.config.activation.into()));
-        let (down, down_bias) = (policy.writing(self.down.val(), n), policy.tokens(self.down_bias.val(), n));
-        token_linear(hidden, down, Some(down_bias), TokenOptions::new(Activation::Identity))
+        let real = real.filter(|_| self.config.length != LengthPolicy::Pad);
+        self.tokens.forward(self.normed(x, real, n))
     }
 
     /// `γ ⊙ (x − mean) / sqrt(variance + ε) + β` of every channel along the real tokens; 0 at the others.

@@ -4,16 +4,16 @@
 //! position, so the number of tokens is fixed. Both matrices triangular would not make it causal: hidden units mix
 //! positions. Source: Tolstikhin et al., "MLP-Mixer", 2021, equation 1; resolution changes: supplementary C.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, TokenOptions, token_linear};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::documents::by_document;
+use super::token_mlp::TokenMlp;
 use super::{LengthPolicy, Lengths, MixerCost, Place, refuse_causal};
 use crate::channel::ActivationConfig;
-use crate::{Builder, Context, Initialiser, ModelError, Promises, Role};
+use crate::{Builder, Context, ModelError, Promises};
 
 /// Options of MLP-Mixer's token mixing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,15 +56,9 @@ impl MlpMixerConfig {
     }
 
     pub(super) fn init(&self, place: Place, builder: &Builder) -> MlpMixer {
-        let (n, hidden) = (place.max_length, self.hidden(place.width));
-        let bias = |name: &str, count| builder.parameter(name, [count], Initialiser::Zeros);
-        MlpMixer {
-            up: builder.token_matrix("up", [hidden, n], Role::Input),
-            up_bias: bias("up_bias", hidden),
-            down: builder.token_matrix("down", [n, hidden], Role::Output),
-            down_bias: bias("down_bias", n),
-            config: self.clone(),
-        }
+        let shape = [place.max_length, self.hidden(place.width)];
+        let tokens = TokenMlp::new(shape, self.activation.into(), self.length, &builder.child("tokens"));
+        MlpMixer { tokens, config: self.clone() }
     }
 
     /// What the token mixing promises: an order of its own, and no direction.
@@ -92,14 +86,7 @@ impl MlpMixerConfig {
 /// the same.
 #[derive(Module, Debug)]
 pub struct MlpMixer {
-    /// W1, `[D_S, N]`.
-    up: Param<Tensor<2>>,
-    /// `[D_S]`.
-    up_bias: Param<Tensor<1>>,
-    /// W2, `[N, D_S]`.
-    down: Param<Tensor<2>>,
-    /// `[N]`.
-    down_bias: Param<Tensor<1>>,
+    tokens: TokenMlp,
     #[module(skip)]
     config: MlpMixerConfig,
 }
@@ -107,23 +94,8 @@ pub struct MlpMixer {
 impl MlpMixer {
     /// Mixes `x` `[b, n, d]`.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
-        let n = x.dims()[1];
-        let (policy, maximum) = (self.config.length, self.down_bias.lazy_shape()[0]);
-        policy.assert_allows(n, maximum, context.causal);
-        let up = policy.reading(self.up.val(), n);
-        let up_bias = policy.hidden(self.up_bias.val(), maximum, n);
-        let down = policy.writing(self.down.val(), n);
-        let down_bias = policy.tokens(self.down_bias.val(), n);
-        by_document(x, &context.mask, |x, _| {
-            let to_hidden = TokenOptions::new(self.config.activation.into());
-            let hidden = token_linear(x, up.clone(), Some(up_bias.clone()), to_hidden);
-            token_linear(
-                hidden,
-                down.clone(),
-                Some(down_bias.clone()),
-                TokenOptions::new(Activation::Identity),
-            )
-        })
+        assert!(!context.causal, "an MLP over tokens sees all positions");
+        by_document(x, &context.mask, |x, _| self.tokens.forward(x))
     }
 
     /// The options the mixer was made from.

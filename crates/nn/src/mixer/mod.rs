@@ -22,6 +22,7 @@ mod softmax_attention;
 mod state;
 mod synthesizer;
 mod token_matrix;
+mod token_mlp;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -47,6 +48,7 @@ pub use softmax_attention::{SoftmaxAttention, SoftmaxAttentionConfig};
 pub use state::{KeyValueCache, MixerState, RowCache};
 pub use synthesizer::{Synthesizer, SynthesizerConfig, SynthesizerMixture, SynthesizerScores};
 pub use token_matrix::{TokenMatrix, TokenWeights};
+pub use token_mlp::TokenMlp;
 
 /// Which token mixer a model uses, with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

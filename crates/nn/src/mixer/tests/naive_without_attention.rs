@@ -56,8 +56,8 @@ fn each_document(seen: &Seen<'_>, mix: impl Fn(&[usize]) -> Matrix) -> Matrix {
 fn mlp_mixer() {
     let config = MlpMixerConfig { token_hidden: Some(5), ..Default::default() };
     compare(&MixerConfig::MlpMixer(config), |p, x, seen| {
-        let (up, down) = (p.matrix("up", N), p.matrix("down", 5));
-        let (up_bias, down_bias) = (p.vector("up_bias"), p.vector("down_bias"));
+        let (up, down) = (p.matrix("tokens.up", N), p.matrix("tokens.down", 5));
+        let (up_bias, down_bias) = (p.vector("tokens.up_bias"), p.vector("tokens.down_bias"));
         each_document(seen, |tokens| {
             let hidden = over_tokens(&up, x, up_bias.as_deref(), |_| tokens.to_vec());
             over_tokens(&down, &each(&hidden, gelu), down_bias.as_deref(), |_| (0..5).collect())
@@ -85,11 +85,11 @@ fn feed_forward_over_tokens() {
     compare(&MixerConfig::FfOnly(config), |p, x, seen| {
         let vector = |path: &str| p.vector(path).expect("a vector");
         let (gain, bias) = (vector("gain"), vector("bias"));
-        let (up, down) = (p.matrix("up", N), p.matrix("down", N));
+        let (up, down) = (p.matrix("tokens.up", N), p.matrix("tokens.down", N));
         each_document(seen, |tokens| {
             let normed = norm_along(x, tokens, &gain, &bias, 0.1);
-            let hidden = over_tokens(&up, &normed, Some(&vector("up_bias")), |_| tokens.to_vec());
-            over_tokens(&down, &each(&hidden, gelu), Some(&vector("down_bias")), |_| (0..N).collect())
+            let hidden = over_tokens(&up, &normed, Some(&vector("tokens.up_bias")), |_| tokens.to_vec());
+            over_tokens(&down, &each(&hidden, gelu), Some(&vector("tokens.down_bias")), |_| (0..N).collect())
         })
     });
 }

@@ -193,11 +193,7 @@ impl Task for ClassificationTask {
     }
 
     fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
-        let Some(state) = learners.get(LEARNER) else {
-            let reason = format!("its state has no learner `{LEARNER}`");
-            return Err(TrainError::Damaged { path: folder.to_owned(), reason });
-        };
-        self.learner.load(folder, WEIGHTS, state.clone())
+        self.learner.load(folder, WEIGHTS, LearnerState::named(LEARNER, learners, folder)?)
     }
 
     fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {
