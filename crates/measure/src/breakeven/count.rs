@@ -19,7 +19,16 @@ pub(super) const CONVENTION: &str =
 fn layers(mixer: &MixerConfig) -> usize {
     match mixer {
         MixerConfig::Gau(_) | MixerConfig::Flash(_) => 2,
-        _ => 1,
+        MixerConfig::SoftmaxAttention(_)
+        | MixerConfig::LinearAttention(_)
+        | MixerConfig::MlpMixer(_)
+        | MixerConfig::FfOnly(_)
+        | MixerConfig::ResMlp(_)
+        | MixerConfig::Gmlp(_)
+        | MixerConfig::Fnet(_)
+        | MixerConfig::ExternalAttention(_)
+        | MixerConfig::Convolution(_)
+        | MixerConfig::Synthesizer(_) => 1,
     }
 }
 

@@ -47,7 +47,7 @@ pub struct StepReport {
     pub peak_rss_mib: Option<f64>,
     /// Pages the system had to provide in an update, on average over those timed; absent where it does not tell.
     pub page_faults: Option<f64>,
-    /// 10⁹ operations a second by the count of [`MultiplyAdds`], over the median time.
+    /// 10⁹ operations a second by the count of [`crate::cost::MultiplyAdds`], over the median time.
     pub gflops: f64,
     /// The fastest matrix product of the same process.
     pub ceiling_gflops: f64,

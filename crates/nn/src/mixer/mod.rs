@@ -330,6 +330,10 @@ impl MixerConfig {
 
 /// A token mixer: `[batch, n, width]` to the same shape. It is a branch; shortcut and norm are the
 /// residual scheme's.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one a layer, and the engine's modules do not go into boxes"
+)]
 #[derive(Module, Debug)]
 pub enum Mixer {
     /// Softmax attention.
@@ -445,7 +449,21 @@ impl Mixer {
                 *position += x.dims()[1];
                 self.forward(x, context)
             }
-            _ => panic!("the state was made by another mixer"),
+            (
+                Mixer::SoftmaxAttention(_)
+                | Mixer::LinearAttention(_)
+                | Mixer::GatedAttentionUnit(_)
+                | Mixer::Flash(_)
+                | Mixer::MlpMixer(_)
+                | Mixer::FfOnly(_)
+                | Mixer::ResMlp(_)
+                | Mixer::Gmlp(_)
+                | Mixer::Fnet(_)
+                | Mixer::ExternalAttention(_)
+                | Mixer::Convolution(_)
+                | Mixer::Synthesizer(_),
+                _,
+            ) => panic!("the state was made by another mixer"),
         }
     }
 

@@ -22,6 +22,7 @@ pub enum Around {
 }
 
 /// A mixer in the place it has in a model.
+#[allow(clippy::large_enum_variant, reason = "a test holds one")]
 #[derive(Module, Debug)]
 enum Subject {
     Mixer(Alone),

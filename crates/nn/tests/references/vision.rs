@@ -34,7 +34,8 @@ pub fn map_mixer_block(mapping: &mut Mapping, theirs: &str, ours: &str) {
     map_norm(mapping, &format!("{theirs}norm2"), &layer_norm(), &format!("{ours}channel.residual.norm"));
     for (package, name) in [("fc1", "up"), ("fc2", "down")] {
         mapping.same(&format!("{theirs}mlp_tokens.{package}.weight"), &format!("{ours}mixer.tokens.{name}"));
-        mapping.same(&format!("{theirs}mlp_tokens.{package}.bias"), &format!("{ours}mixer.tokens.{name}_bias"));
+        mapping
+            .same(&format!("{theirs}mlp_tokens.{package}.bias"), &format!("{ours}mixer.tokens.{name}_bias"));
     }
     map_channel(mapping, theirs, ours);
 }

@@ -30,7 +30,7 @@ fn write_images(folder: &Path) {
 
 fn write_texts(folder: &Path) {
     let line = |i: usize| {
-        let (label, animal) = if i % 2 == 0 { ("purrs", "cat") } else { ("barks", "dog") };
+        let (label, animal) = if i.is_multiple_of(2) { ("purrs", "cat") } else { ("barks", "dog") };
         format!("{{\"text\": \"number {i}: a {animal}\", \"label\": \"{label}\"}}\n")
     };
     fs::write(folder.join("t.jsonl"), (0..40).map(line).collect::<String>()).unwrap();

@@ -38,7 +38,7 @@ fn over_tokens(
 /// `mix` of the document of each row by itself, hidden tokens out of sight.
 fn each_document(seen: &Seen<'_>, mix: impl Fn(&[usize]) -> Matrix) -> Matrix {
     let mut out: Matrix = vec![Vec::new(); N];
-    let mut done = vec![false; N];
+    let mut done = [false; N];
     for i in 0..N {
         if !done[i] {
             let document = seen.document(i);

@@ -36,7 +36,7 @@ impl Examples {
                 let evaluate = evaluate
                     .map(|set| ImageEvaluation::new(set, normalisation, evaluation.batch))
                     .transpose()?;
-                let (normalisation, augment) = (normalisation.clone(), config.data.augment.clone());
+                let (normalisation, augment) = (normalisation.clone(), config.data.augment);
                 let seed = config.run.seed;
                 let train =
                     ImageTraining::new(set, normalisation, augment, train.batch, train.accumulation, seed)?;
