@@ -142,14 +142,17 @@ fn every_norm_trains_every_mixer() {
         NormConfig::RmsNorm { epsilon: 1e-12, gain: false },
         NormConfig::ScaleNormA { epsilon: 1e-5 },
         NormConfig::ScaleNormB { epsilon: 1e-5 },
+        NormConfig::Affine,
+        NormConfig::None,
     ];
     let device = Device::flex().autodiff();
     for mixer in MixerConfig::catalogue() {
         for norm in &norms {
-            let config = ModelConfig { norm: norm.clone(), ..config(mixer.clone()) };
+            let config = ModelConfig { norm: norm.clone(), max_length: 9, ..config(mixer.clone()) };
+            let causal = config.check_direction(true).is_ok();
             let model = config.build(VOCABULARY, 7, &Device::flex(), Precision::F64).unwrap().train();
             let tokens = Tensor::from_data(tokens(2, 9).into_data(), (&device, DType::I64));
-            let hidden = model.hidden(tokens, &Context::evaluation(2, true));
+            let hidden = model.hidden(tokens, &Context::evaluation(2, causal));
             let loss = (model.logits(hidden).sin()).sum();
             let mut gradients = loss.backward();
             let found = mixlab_nn::parameter_gradients(&model, &mut gradients);

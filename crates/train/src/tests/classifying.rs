@@ -43,7 +43,7 @@ fn resolved(folder: &Path, file: &str, sets: &[&str]) -> Resolved<Config> {
         data.evaluate_fraction = 0.2
         tokenizer.kind = "byte"
         objective.kind = "classification"
-        model = {{ width = 16, depth = 2, max_length = 32, patch.size = 2, mixer = {{ kind = "external_attention", slots = 4 }}, dropout = {{ branch = 0.1, stochastic_depth = 0.2 }} }}
+        model = {{ width = 16, depth = 2, max_length = 32, patch.size = 2, position = {{ kind = "learned" }}, mixer = {{ kind = "external_attention", slots = 4 }}, dropout = {{ branch = 0.1, stochastic_depth = 0.2 }} }}
         optimizer = {{ kind = "adamw", learning_rate = 1e-2 }}
         schedule = {{ kind = "cosine", warmup = 2 }}
         train = {{ steps = 40, batch = 4, length = 32, accumulation = 2, log_every = 4, ema = {{ decay = 0.9 }} }}
@@ -163,11 +163,7 @@ fn a_model_of_the_other_kind_is_named_as_such() {
 fn patches_decide_the_length_of_fixed_mixers() {
     let dir = folder();
     for pooling in ["mean", "class_token"] {
-        let sets = [
-            "model.mixer={kind=\"ff_only\"}",
-            &format!("model.readout.pooling={pooling}"),
-            "model.position.kind=learned",
-        ];
+        let sets = ["model.mixer={kind=\"ff_only\"}", &format!("model.readout.pooling={pooling}")];
         let config = resolved(dir.path(), IMAGES, &sets).value;
         let task = classification_task(&config, None, &mut Silent).unwrap();
         let description = crate::Task::describe(&task);
