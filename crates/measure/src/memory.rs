@@ -12,9 +12,18 @@ pub fn memory_mib(process: u32) -> Option<f64> {
     field(process, "VmRSS:")
 }
 
+/// Memory that programs could still take, in MiB. Only Linux says so in a file.
+pub fn available_mib() -> Option<f64> {
+    kib_of(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
 fn field(process: u32, name: &str) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    kib_of(&fs::read_to_string(format!("/proc/{process}/status")).ok()?, name)
+}
+
+/// The number of kibibytes behind a name, in MiB.
+fn kib_of(text: &str, name: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1024.0)
 }

@@ -138,6 +138,7 @@ impl ModelFolder {
                 config.tokenizer
             )));
         }
+        config.model.check_length(config.length, config.objective.is_causal())?;
         let model = config.model.build(config.vocabulary, 0, device, config.precision)?;
         let file = read_weights(path, config.weights.as_ref())?;
         let values = read_parameters(&model, file, device, config.precision)?;

@@ -13,14 +13,19 @@ use self::calibration::{Sample, sample};
 pub use self::estimate::Setting;
 use self::estimate::{Bytes, Seconds, Stack, candidates};
 use crate::cost::MultiplyAdds;
-use crate::memory::{memory_mib, peak_memory_mib};
+use crate::memory::{available_mib, memory_mib, peak_memory_mib};
 
 /// Blocks of the deeper trial.
 const BLOCKS: usize = 4;
-/// Rows of the smaller trial for memory.
-const ROWS: usize = 2;
-/// What the allocator holds beyond what was asked of it: rounded sizes and pages kept for later.
+/// Rows of the smaller trial for memory, and positions it has at most.
+const ROWS: usize = 8;
+const POSITIONS: usize = 4096;
+/// What the allocator holds beyond what was asked of it: rounded sizes, and MiB taken ahead of need. Measured: the peak of
+/// one config moves by 25 MiB between runs, whatever its size.
 const OVERHEAD: f64 = 1.04;
+const AHEAD: f64 = 32.0;
+/// The share of the memory that is free now which a trial may take.
+const SHARE: f64 = 0.5;
 
 const MEBI: f64 = (1u64 << 20) as f64;
 
@@ -132,7 +137,7 @@ pub fn plan(
     // Those of the model that was described are.
     let program = memory_mib(std::process::id());
     observer.phase("trying shallow models");
-    let trials = Trials::run(config, &description)?;
+    let trials = Trials::run(config, &description, budget)?;
     let setting = Setting {
         batch: config.train.batch,
         accumulation: config.train.accumulation,
@@ -140,7 +145,9 @@ pub fn plan(
     };
     let described = description.memory.parameters as f64 / MEBI;
     let program = (program.unwrap_or(0.0) - described).max(0.0) + data_mib(&description.data);
-    let peak = |setting| (program + OVERHEAD * trials.bytes(setting) / MEBI).max(data_peak.unwrap_or(0.0));
+    let peak = |setting| {
+        (program + AHEAD + OVERHEAD * trials.bytes(setting) / MEBI).max(data_peak.unwrap_or(0.0))
+    };
     let multiply_adds = arithmetic(config, &description);
     let milliseconds = 1e3 * trials.seconds(setting);
     let positions: usize = description.batch.iter().product();
@@ -199,16 +206,20 @@ struct Trials {
 }
 
 impl Trials {
-    fn run(config: &Config, description: &Description) -> Result<Self, TrainError> {
+    fn run(config: &Config, description: &Description, budget: Option<u64>) -> Result<Self, TrainError> {
         let [_, batch, length] = description.batch;
-        let (depth, few) = (config.model.depth.min(BLOCKS), batch.div_ceil(2).min(ROWS));
+        let depth = config.model.depth.min(BLOCKS);
+        let few = batch.div_ceil(2).min(ROWS).min((POSITIONS / length.max(1)).max(1));
         let trial = |depth, rows| sample(config, &description.data, length, (depth, rows));
         let pair = |rows| -> Result<[Sample; 2], TrainError> {
             let one = trial(1, rows)?;
             Ok([one, if depth == 1 { one } else { trial(depth, rows)? }])
         };
-        let (fewer, more, timed) = (pair(few)?, pair(2 * few)?, pair(batch)?);
+        let (fewer, more) = (pair(few)?, pair(2 * few)?);
         let peaks = [fewer, more].map(|pair| pair.map(|sample| sample.peak));
+        let bytes = Bytes::through(peaks, depth, few);
+        let rows = affordable(&bytes, depth, batch, budget);
+        let timed = pair(rows)?;
         let number = config.run.precision.size();
         Ok(Trials {
             stack: Stack {
@@ -216,8 +227,8 @@ impl Trials {
                 layers: config.model.mixer.layers_per_block(),
                 input: (number * length * config.model.width) as f64,
             },
-            bytes: Bytes::through(peaks, depth, few),
-            seconds: Seconds::through(timed[0], timed[1], depth, batch),
+            bytes,
+            seconds: Seconds::through(timed[0], timed[1], depth, rows),
         })
     }
 
@@ -232,6 +243,16 @@ impl Trials {
     fn seconds(&self, setting: Setting) -> f64 {
         self.seconds.at(self.stack.depth, setting)
     }
+}
+
+/// The most rows, up to those of the config, with which a trial of `depth` blocks stays within the budget and a share of
+/// the free memory.
+fn affordable(bytes: &Bytes, depth: usize, batch: usize, budget: Option<u64>) -> usize {
+    let free = available_mib().map_or(f64::INFINITY, |mib| SHARE * mib * MEBI);
+    let most = budget.map_or(free, |budget| free.min(budget as f64));
+    let stack = Stack { depth, layers: 1, input: 0.0 };
+    let at = |batch| bytes.at(stack, Setting { batch, accumulation: 1, segment: None });
+    (1..=batch).rev().find(|&rows| at(rows) <= most).unwrap_or(1)
 }
 
 /// MiB of the data as they are kept while training.
