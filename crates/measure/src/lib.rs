@@ -1,10 +1,12 @@
 //! Measurement: [`study`], the one harness for every set of runs that is compared; [`step`], the time of one
 //! update; [`decode`], that of one more token; [`breakeven`], from which length a mixer is cheaper than softmax
-//! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs.
+//! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs; [`audit`], the
+//! promises of a model.
 
 #![forbid(unsafe_code)]
 
 mod atomic;
+pub mod audit;
 pub mod breakeven;
 pub mod cost;
 pub mod decode;

@@ -39,6 +39,7 @@ pub enum Verb {
     Tokenizer(verb::tokenizer::Tokenizer),
     Config(verb::config::Config),
     Blocks(verb::blocks::Blocks),
+    Audit(verb::audit::Audit),
     Sweep(verb::sweep::Sweep),
     Compare(verb::compare::Compare),
     Completions(verb::completions::Completions),

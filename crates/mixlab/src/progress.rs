@@ -55,6 +55,18 @@ impl Display {
         self.evaluations.iter().rev().find(|(at, _)| *at == step).map(|(_, bits)| *bits)
     }
 
+    /// Shows how far work has come that is no run, on a terminal only.
+    pub fn advance(&mut self, done: usize, of: usize, what: &str) {
+        let Some(bar) = &self.bar else { return };
+        if bar.length() != Some(of as u64) {
+            bar.set_length(of as u64);
+            bar.set_style(style());
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        bar.set_message(what.to_owned());
+        bar.set_position(done as u64);
+    }
+
     /// Takes the bar away.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -208,3 +208,29 @@ fn arguments_out_of_range_are_named() {
     desk.bad(2, &["config", "explain", "train.step"], &["train.step", "did you mean `train.steps`"]);
     desk.bad(2, &["new", "text.txt", "--mixer", "gua"], &["--mixer", "gua", "flash"]);
 }
+
+#[test]
+fn what_cannot_be_audited_is_named() {
+    let desk = configured();
+    desk.write("notes/notes.txt", "no model");
+    desk.bad(2, &["audit", "absent.toml"], &["cannot read `absent.toml`"]);
+    desk.bad(2, &["audit", "notes"], &["notes does not hold a run"]);
+    desk.bad(2, &["audit", "notes/notes.txt"], &["notes/notes.txt line 1"]);
+    desk.bad(2, &["audit", "run.toml", "notes"], &["cannot read `notes`"]);
+    desk.bad(2, &["audit", "notes", "--set", "run.seed=2"], &["--set", "run.seed=2", "audited as it is"]);
+    let set = |set: &'static str, words: &[&str]| desk.bad(2, &["audit", "run.toml", "--set", set], words);
+    set("model.mixer.heads=3", &["`model.mixer.heads` = 3", "does not divide"]);
+    set("objective.kind=masked", &["objective.kind", "masked_lm"]);
+    for lengths in ["0", "1-65537", "3-1", "two", "4,,5"] {
+        desk.bad(2, &["audit", "run.toml", "--lengths", lengths], &["--lengths", lengths, "1 to 65536"]);
+    }
+    let learned = "model.position.kind=learned";
+    desk.bad(
+        2,
+        &["audit", "run.toml", "--set", learned, "--lengths", "30-33"],
+        &["33", "exceeds 32", "position"],
+    );
+    assert_eq!(desk.run(&["audit"]).code, Some(2));
+    assert_eq!(desk.run(&["audit", "run.toml", "--mixers"]).code, Some(2));
+    assert_eq!(desk.run(&["audit", "run.toml", "--markdown"]).code, Some(2));
+}

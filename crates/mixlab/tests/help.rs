@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 21] = [
+const VERBS: [&[&str]; 22] = [
     &[],
     &["new"],
     &["train"],
@@ -25,6 +25,7 @@ const VERBS: [&[&str]; 21] = [
     &["config", "show"],
     &["config", "explain"],
     &["blocks", "list"],
+    &["audit"],
     &["sweep"],
     &["compare"],
     &["completions"],

@@ -5,11 +5,12 @@ use burn::tensor::{DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
 use super::Real;
+use crate::portable::in_portable_scope;
 
 /// Whether the CPU kernels serve this tensor: it lives on the Flex device, tracked or not, in single or
-/// double precision. The portable definitions serve all others.
+/// double precision, and nobody asked for [`portable`](crate::portable) operations. The definitions serve all others.
 pub(crate) fn serves<const D: usize>(x: &Tensor<D>) -> bool {
-    matches!(x.dtype(), DType::F32 | DType::F64) && x.device() == Device::flex()
+    !in_portable_scope() && matches!(x.dtype(), DType::F32 | DType::F64) && x.device() == Device::flex()
 }
 
 /// Runs an expression with a type name bound to the number type of a dtype.

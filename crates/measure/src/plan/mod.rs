@@ -145,9 +145,8 @@ pub fn plan(
     };
     let described = description.memory.parameters as f64 / MEBI;
     let program = (program.unwrap_or(0.0) - described).max(0.0) + data_mib(&description.data);
-    let peak = |setting| {
-        (program + AHEAD + OVERHEAD * trials.bytes(setting) / MEBI).max(data_peak.unwrap_or(0.0))
-    };
+    let peak =
+        |setting| (program + AHEAD + OVERHEAD * trials.bytes(setting) / MEBI).max(data_peak.unwrap_or(0.0));
     let multiply_adds = arithmetic(config, &description);
     let milliseconds = 1e3 * trials.seconds(setting);
     let positions: usize = description.batch.iter().product();

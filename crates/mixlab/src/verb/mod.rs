@@ -1,5 +1,6 @@
 //! One verb, one file: what may be typed for it, and what it does.
 
+pub mod audit;
 pub mod blocks;
 pub mod compare;
 pub mod completions;
@@ -30,6 +31,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Tokenizer(verb) => verb.run(),
         Verb::Config(verb) => verb.run(),
         Verb::Blocks(verb) => verb.run(),
+        Verb::Audit(verb) => verb.run(),
         Verb::Sweep(verb) => verb.run(),
         Verb::Compare(verb) => verb.run(),
         Verb::Completions(verb) => verb.run(),
