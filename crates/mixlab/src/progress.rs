@@ -16,8 +16,8 @@ pub struct Display {
     start: Option<(Start, Instant)>,
     /// Tokens since `start`, for the mean speed of this sitting.
     tokens: u64,
-    /// Step and bits per byte of every evaluation of this sitting.
-    evaluations: Vec<(u64, f64)>,
+    /// Every evaluation of this sitting.
+    evaluations: Vec<MetricsLine>,
     /// The last generated text.
     pub sample: Option<String>,
 }
@@ -52,7 +52,16 @@ impl Display {
 
     /// Bits per byte of the held-out text at a step, if this sitting measured it.
     pub fn bits_per_byte(&self, step: u64) -> Option<f64> {
-        self.evaluations.iter().rev().find(|(at, _)| *at == step).map(|(_, bits)| *bits)
+        self.evaluation(step)?.bits_per_byte
+    }
+
+    /// Share of the held-out examples told right at a step, if this sitting measured it.
+    pub fn accuracy(&self, step: u64) -> Option<f64> {
+        self.evaluation(step)?.accuracy
+    }
+
+    fn evaluation(&self, step: u64) -> Option<&MetricsLine> {
+        self.evaluations.iter().rev().find(|line| line.step == step)
     }
 
     /// Shows how far work has come that is no run, on a terminal only.
@@ -118,7 +127,9 @@ impl Observer for Display {
     }
 
     fn measured(&mut self, line: &MetricsLine) {
-        self.evaluations.extend(line.bits_per_byte.map(|bits| (line.step, bits)));
+        if line.split == Split::Eval {
+            self.evaluations.push(line.clone());
+        }
         let text = match line.split {
             Split::Eval => describe_evaluation(line),
             // The bar shows the training loss already.
@@ -152,9 +163,12 @@ fn style() -> ProgressStyle {
 }
 
 fn describe_evaluation(line: &MetricsLine) -> String {
-    let loss = line.loss.map_or_else(|| "no loss".into(), |loss| format!("loss {loss:.4} nats/token"));
+    let unit = if line.accuracy.is_some() { "example" } else { "token" };
+    let loss = line.loss.map_or_else(|| "no loss".into(), |loss| format!("loss {loss:.4} nats/{unit}"));
     let bits = line.bits_per_byte.map_or_else(String::new, |bits| format!(", {bits:.4} bits/byte"));
-    format!("step {}: held-out {loss}{bits}", line.step)
+    let accuracy =
+        line.accuracy.map_or_else(String::new, |share| format!(", accuracy {:.2} %", 100.0 * share));
+    format!("step {}: held-out {loss}{bits}{accuracy}", line.step)
 }
 
 fn describe_training(

@@ -243,10 +243,12 @@ impl Config {
         {
             at_least_one(key, value as u64)?;
         }
-        self.validate_lengths()
+        // Of images the patches decide on the length.
+        if self.objective.is_classification() { Ok(()) } else { self.validate_lengths() }
     }
 
-    fn validate_lengths(&self) -> Result<(), TrainError> {
+    /// Whether rows of `train.length` tokens fit the model.
+    pub(crate) fn validate_lengths(&self) -> Result<(), TrainError> {
         let (length, maximum) = (self.train.length, self.model.max_length);
         if length > maximum {
             return Err(TrainError::Conflict {

@@ -33,9 +33,10 @@ pub struct Spoiled {
 }
 
 /// The state of a sound block, or the inputs that an exchanged one holds.
-pub enum Memory {
-    Sound(Box<MixerState>),
-    Rows(Option<Tensor<3>>),
+#[derive(Default)]
+pub struct Memory {
+    sound: Option<MixerState>,
+    rows: Option<Tensor<3>>,
 }
 
 pub fn attention() -> ModelConfig {
@@ -99,28 +100,25 @@ impl Audited for Spoiled {
 
     fn state(&self, layer: usize, batch: usize) -> Result<Memory, ModelError> {
         if layer == self.at {
-            Ok(Memory::Rows(None))
-        } else {
-            self.sound.state(layer, batch).map(|state| Memory::Sound(Box::new(state)))
+            return Ok(Memory::default());
         }
+        Ok(Memory { sound: Some(self.sound.state(layer, batch)?), rows: None })
     }
 
     /// An exchanged layer runs all inputs that it holds through itself and keeps the last outputs.
     fn step(&self, layer: usize, x: Tensor<3>, state: &mut Memory, context: &Context) -> Tensor<3> {
-        match state {
-            Memory::Sound(state) => self.sound.step(layer, x, state, context),
-            Memory::Rows(held) => {
-                let count = x.dims()[1];
-                let all = match held.take() {
-                    Some(rows) => Tensor::cat(vec![rows, x], 1),
-                    None => x,
-                };
-                let n = all.dims()[1];
-                let kept = n.min(self.layer.memory);
-                *held = (kept > 0).then(|| all.clone().narrow(1, n - kept, kept));
-                self.forward(layer, all, context).narrow(1, n - count, count)
-            }
+        if let Some(state) = &mut state.sound {
+            return self.sound.step(layer, x, state, context);
         }
+        let count = x.dims()[1];
+        let all = match state.rows.take() {
+            Some(rows) => Tensor::cat(vec![rows, x], 1),
+            None => x,
+        };
+        let n = all.dims()[1];
+        let kept = n.min(self.layer.memory);
+        state.rows = Some(all.clone().narrow(1, n - kept, kept));
+        self.forward(layer, all, context).narrow(1, n - count, count)
     }
 
     fn differentiate(

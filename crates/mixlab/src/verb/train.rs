@@ -172,7 +172,11 @@ fn summary_text(summary: &Summary, display: &Display) -> String {
         duration(summary.seconds)
     );
     if let Some(best) = summary.best {
-        text.push_str(&format!("; best held-out loss {:.4} nats/token at step {}", best.loss, best.step));
+        let unit = if display.accuracy(summary.model_step).is_some() { "example" } else { "token" };
+        text.push_str(&format!("; best held-out loss {:.4} nats/{unit} at step {}", best.loss, best.step));
+    }
+    if let Some(accuracy) = display.accuracy(summary.model_step) {
+        text.push_str(&format!("; accuracy {:.2} % at step {}", 100.0 * accuracy, summary.model_step));
     }
     if let Some(bits) = display.bits_per_byte(summary.model_step) {
         text.push_str(&format!(", {bits:.4} bits/byte"));
@@ -188,6 +192,7 @@ fn summary_json(summary: &Summary, display: &Display) -> serde_json::Value {
         "best_step": summary.best.map(|best| best.step),
         "best_loss": summary.best.map(|best| best.loss),
         "bits_per_byte": display.bits_per_byte(summary.model_step),
+        "accuracy": display.accuracy(summary.model_step),
         "model": summary.model.display().to_string(),
         "model_step": summary.model_step,
     })

@@ -50,6 +50,9 @@ pub use synthesizer::{Synthesizer, SynthesizerConfig, SynthesizerMixture, Synthe
 pub use token_matrix::{TokenMatrix, TokenWeights};
 pub use token_mlp::TokenMlp;
 
+/// Positions of mixers with a weight for every pair of them: 1 GiB a matrix in single precision.
+const MOST_POSITIONS: usize = 1 << 14;
+
 /// Which token mixer a model uses, with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -212,6 +215,7 @@ impl MixerConfig {
     /// # Errors
     /// The first option that is wrong, by its dotted key.
     pub fn validate(&self, width: usize, max_length: usize) -> Result<(), ModelError> {
+        self.validate_pairs(max_length)?;
         match self {
             MixerConfig::SoftmaxAttention(config) => config.validate(width),
             MixerConfig::LinearAttention(config) => config.validate(width),
@@ -225,6 +229,34 @@ impl MixerConfig {
             MixerConfig::Synthesizer(config) => config.validate(width),
             MixerConfig::ResMlp(_) | MixerConfig::Fnet(_) => Ok(()),
         }
+    }
+
+    /// # Errors
+    /// A length for which the weights of all pairs of positions would not fit any machine.
+    fn validate_pairs(&self, max_length: usize) -> Result<(), ModelError> {
+        let pairs = match self {
+            MixerConfig::FfOnly(_) | MixerConfig::ResMlp(_) => true,
+            MixerConfig::Gmlp(config) => config.weights == TokenWeights::Dense,
+            MixerConfig::Fnet(FnetConfig { mixing }) => {
+                matches!(mixing, FnetMixing::Linear { .. } | FnetMixing::Random { .. })
+            }
+            MixerConfig::Synthesizer(config) => matches!(config.scores, SynthesizerScores::Random { .. }),
+            MixerConfig::SoftmaxAttention(_)
+            | MixerConfig::LinearAttention(_)
+            | MixerConfig::Gau(_)
+            | MixerConfig::Flash(_)
+            | MixerConfig::MlpMixer(_)
+            | MixerConfig::ExternalAttention(_)
+            | MixerConfig::Convolution(_) => false,
+        };
+        if !pairs || max_length <= MOST_POSITIONS {
+            return Ok(());
+        }
+        let expected = format!(
+            "at most {MOST_POSITIONS}, as `{}` has a weight for every pair of positions",
+            self.name()
+        );
+        Err(ModelError::out_of_range("model.max_length", max_length, expected))
     }
 
     /// Whether the mixer can be used in one direction.

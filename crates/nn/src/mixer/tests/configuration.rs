@@ -170,6 +170,8 @@ fn causal_models_of_mixers_that_see_everything_are_refused() {
         .map(MixerConfig::name)
         .collect();
     assert_eq!(refused, ["mlp_mixer", "ff_only", "fnet", "external_attention"]);
+    let huge = MixerConfig::ResMlp(ResMlpConfig::default()).validate(WIDTH, 1 << 20);
+    assert!(huge.is_err_and(|error| error.to_string().contains("every pair of positions")));
     let matrix = MixerConfig::ResMlp(ResMlpConfig { length: LengthPolicy::Interpolate });
     let error = matrix.check_direction(true).expect_err("resampling changes the past");
     assert!(error.hint().is_some_and(|hint| hint.contains("block_diagonal")));

@@ -43,6 +43,7 @@ impl Examples {
                 Ok(Examples::Images { train, evaluate, input })
             }
             LabelledData::Texts { train: set, evaluate } => {
+                config.validate_lengths()?;
                 let tokenizer = keep_tokenizer(config, run, &set.texts, observer)?;
                 observer.phase("tokenizing");
                 let length = train.length;
