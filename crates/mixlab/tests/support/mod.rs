@@ -224,7 +224,6 @@ pub fn mixers(desk: &Desk) -> Vec<String> {
 }
 
 /// Those of them that a causal model can have.
-#[allow(dead_code, reason = "not every test generates")]
 pub fn causal_mixers(desk: &Desk) -> Vec<String> {
     mixers_that(desk, |part| {
         let promises = part["promises"].as_array().expect("promises");

@@ -20,7 +20,7 @@ use mixlab_kernels::Mask;
 use super::*;
 use crate::channel::ActivationConfig;
 use crate::position::{RelativeBiasConfig, RotaryConfig, RotaryLayoutConfig};
-use crate::{InitialisationConfig, parameter_values, with_parameters};
+use crate::{Builder, InitialisationConfig, parameter_values, with_parameters};
 
 const WIDTH: usize = 8;
 const MAX_LENGTH: usize = 24;
