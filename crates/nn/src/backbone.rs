@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use crate::channel::ChannelMixer;
 use crate::mixer::{Mixer, MixerState, Place};
-use crate::residual::{BranchNoise, Residual};
+use crate::residual::{BranchNoise, Profile, Residual, Sublayer};
 use crate::{Builder, Context, ModelConfig, ModelError, Norm, NormConfig};
 
 /// A channel mixer inside its residual scheme.
@@ -42,21 +42,44 @@ struct Rates {
 }
 
 impl Block {
-    fn new(config: &ModelConfig, layer: usize, builder: &Builder) -> Result<Self, ModelError> {
-        let mixer = config.mixer_of(layer);
-        let residual = |path: &str, norm: &NormConfig| {
-            config.residual.init(norm, config.width, config.blocks(), &builder.child(path))
-        };
-        let own = mixer.has_own_norm() && config.residual.needs_final_norm();
+    fn new(
+        config: &ModelConfig,
+        layer: usize,
+        profile: &mut Profile,
+        builder: &Builder,
+    ) -> Result<Self, ModelError> {
+        let kind = config.mixer_of(layer);
+        let own = kind.has_own_norm() && config.residual.needs_final_norm();
         let norm = if own { NormConfig::None } else { config.norm.clone() };
-        let channel = config.channel_of(layer).init(config.width, &builder.child("channel.mixer"));
         let place = Place { width: config.width, max_length: config.max_length, layer };
+        let mixer = kind.init(place, &builder.child("mixer"))?;
+        let channel = config.channel_of(layer).init(config.width, &builder.child("channel.mixer"));
+        let sublayer = Sublayer { width: config.width, blocks: config.blocks(), stack: config.stack() };
+        let of_mixer = |profile: &mut Profile| {
+            let mix = |x: Tensor<3>| mixer.forward(x.clone(), &Context::evaluation(x.dims()[0], false));
+            config.residual.init(&norm, sublayer, profile, &builder.child("residual"), mix)
+        };
+        let of_channel = |profile: &mut Profile| {
+            let builder = builder.child("channel.residual");
+            let scheme = |mixer: &ChannelMixer| {
+                config.residual.init(&config.norm, sublayer, profile, &builder, |x| mixer.forward(x))
+            };
+            channel.as_ref().map(scheme)
+        };
+        let channel_first = kind.follows_channel();
+        let (residual, channel_residual) = if channel_first {
+            let channel = of_channel(profile);
+            (of_mixer(profile), channel)
+        } else {
+            (of_mixer(profile), of_channel(profile))
+        };
         Ok(Block {
-            mixer: mixer.init(place, &builder.child("mixer"))?,
-            residual: residual("residual", &norm),
+            mixer,
+            residual,
             channel: channel
-                .map(|mixer| ChannelSublayer { mixer, residual: residual("channel.residual", &config.norm) }),
-            channel_first: mixer.follows_channel(),
+                .zip(channel_residual)
+                .map(|(mixer, residual)| ChannelSublayer { mixer, residual }),
+            channel_first,
             rates: Rates {
                 mixer: config.dropout.mixer.unwrap_or(config.dropout.branch),
                 channel: config.dropout.branch,
@@ -102,6 +125,12 @@ impl Block {
     }
 }
 
+/// Tokens on which branches are profiled: enough for a variance, or as many as a model of a fixed length takes.
+fn profile_length(config: &ModelConfig) -> usize {
+    let few = config.max_length.min(64);
+    if config.check_length(few, false).is_ok() { few } else { config.max_length }
+}
+
 /// The stack of all blocks with the norm that ends it.
 #[derive(Module, Debug)]
 pub struct Backbone {
@@ -111,8 +140,9 @@ pub struct Backbone {
 
 impl Backbone {
     pub(crate) fn new(config: &ModelConfig, builder: &Builder) -> Result<Self, ModelError> {
+        let mut profile = Profile::new(profile_length(config), config.width);
         let blocks = (0..config.blocks())
-            .map(|index| Block::new(config, index, &builder.child(&format!("blocks.{index}"))))
+            .map(|index| Block::new(config, index, &mut profile, &builder.child(&format!("blocks.{index}"))))
             .collect::<Result<_, _>>()?;
         let final_norm = config
             .residual

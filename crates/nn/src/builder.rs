@@ -8,7 +8,7 @@ use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use mixlab_core::{Key, Precision, Purpose, hash64};
 
-use crate::{InitialisationConfig, Initialiser, ModelError, Role};
+use crate::{Initialisation, InitialisationConfig, Initialiser, ModelError, Role};
 
 /// Makes the parameters of a model under construction.
 ///
@@ -25,7 +25,7 @@ struct Shared {
     key: Key,
     device: Device,
     precision: Precision,
-    scheme: InitialisationConfig,
+    scheme: Initialisation,
     depth: usize,
     /// Whether parameters get values; else they have a shape only, and reading one panics.
     draws: bool,
@@ -39,14 +39,14 @@ impl Builder {
         seed: u64,
         device: &Device,
         precision: Precision,
-        scheme: InitialisationConfig,
+        scheme: impl Into<Initialisation>,
         depth: usize,
     ) -> Self {
         Self::root(Shared {
             key: Key::root(seed).purpose(Purpose::Init),
             device: device.clone(),
             precision,
-            scheme,
+            scheme: scheme.into(),
             depth,
             draws: true,
             identities: RefCell::default(),
@@ -60,7 +60,7 @@ impl Builder {
             key: Key::root(0),
             device: Device::flex(),
             precision: Precision::F32,
-            scheme: InitialisationConfig::normal(),
+            scheme: InitialisationConfig::normal().into(),
             depth: 1,
             draws: false,
             identities: RefCell::default(),
@@ -85,6 +85,11 @@ impl Builder {
     /// Number of residual sublayers of the whole model.
     pub fn depth(&self) -> usize {
         self.shared.depth
+    }
+
+    /// Whether parameters get values.
+    pub(crate) fn draws(&self) -> bool {
+        self.shared.draws
     }
 
     /// The device parameters are made on.
@@ -114,14 +119,14 @@ impl Builder {
         self.shared.scheme.matrix(role, inputs, outputs, self.shared.depth)
     }
 
-    /// Several matrices `[fan_in, widths[i]]` side by side in one parameter `[fan_in, Σ widths]`. Each part
-    /// is drawn by itself: Xavier on the fused shape would give the parts too small a deviation.
-    pub fn fused_matrix(&self, name: &str, fan_in: usize, widths: &[usize], role: Role) -> Param<Tensor<2>> {
-        let total: usize = widths.iter().sum();
+    /// Several matrices `[fan_in, width]`, each with its role, side by side in one parameter `[fan_in, Σ width]`. Each
+    /// part is drawn by itself: Xavier on the fused shape would give the parts too small a deviation.
+    pub fn fused_matrix(&self, name: &str, fan_in: usize, parts: &[(usize, Role)]) -> Param<Tensor<2>> {
+        let total: usize = parts.iter().map(|&(width, _)| width).sum();
         self.parameter_with(name, [fan_in, total], |key, _| {
             let mut values = vec![0.0; fan_in * total];
             let mut start = 0;
-            for (part, &width) in widths.iter().enumerate() {
+            for (part, &(width, role)) in parts.iter().enumerate() {
                 let initialiser = self.shared.scheme.matrix(role, fan_in, width, self.shared.depth);
                 let drawn = initialiser.values(key.index(part as u64), fan_in * width);
                 for (row, from) in drawn.chunks_exact(width).enumerate() {

@@ -10,10 +10,10 @@ use crate::embed::{EmbeddingConfig, PatchConfig};
 use crate::head::{HeadConfig, Pooling, ReadoutConfig};
 use crate::mixer::{Lengths, MixerConfig};
 use crate::position::PositionConfig;
-use crate::residual::ResidualConfig;
+use crate::residual::{ResidualConfig, Stack};
 use crate::{
-    Builder, Classifier, ClassifierInput, HybridConfig, InitialisationConfig, LanguageModel, ModelError,
-    NormConfig, RecomputeConfig,
+    Builder, Classifier, ClassifierInput, HybridConfig, Initialisation, InitialisationConfig, LanguageModel,
+    ModelError, NormConfig, RecomputeConfig,
 };
 
 /// A sequence model: sizes, parts and initialisation.
@@ -63,7 +63,8 @@ pub struct ModelConfig {
     #[serde(default)]
     pub dropout: DropoutConfig,
     /// How weight matrices are drawn. By default what suits the mixer: `lecun` for units with a gate of their own and
-    /// for maps over tokens, which start almost closed otherwise, `normal` for the others.
+    /// for maps over tokens, which start almost closed otherwise, `normal` for the others. Residual schemes whose constants
+    /// fix the first values (`deep_norm`, `scaled_post_norm`, `scaled_pre_norm`, `t_fixup`) draw by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initialisation: Option<InitialisationConfig>,
     /// Which activations are kept for the backward pass: `"none"` computes nothing again, `"block"` every block, and
@@ -163,15 +164,21 @@ impl ModelConfig {
         self.depth * self.mixer.layers_per_block()
     }
 
-    /// How weight matrices are drawn: as configured, or as suits the token mixer.
-    pub fn initialisation(&self) -> InitialisationConfig {
-        self.initialisation.clone().unwrap_or_else(|| {
-            if self.mixer.wants_lecun() {
-                InitialisationConfig::lecun()
-            } else {
-                InitialisationConfig::normal()
-            }
-        })
+    /// How weight matrices are drawn: as the residual scheme demands, as configured, or as suits the token mixer.
+    pub fn initialisation(&self) -> Initialisation {
+        if let Some(scheme) = self.residual.initialisation(self.stack()) {
+            return Initialisation::Residual(scheme);
+        }
+        let suitable = || match self.mixer.wants_lecun() {
+            true => InitialisationConfig::lecun(),
+            false => InitialisationConfig::normal(),
+        };
+        self.initialisation.clone().unwrap_or_else(suitable).into()
+    }
+
+    /// The blocks as the only stack of a model.
+    pub fn stack(&self) -> Stack {
+        Stack::Only { sublayers: self.sublayers() }
     }
 
     /// Number of residual sublayers, the L of depth-dependent initialisation.
@@ -214,10 +221,21 @@ impl ModelConfig {
             self.channel_of(layer).validate()?;
         }
         self.residual.validate()?;
+        self.residual.check_stack(self.stack())?;
         self.norm.validate()?;
         self.position.validate(self.width)?;
         self.embedding.validate()?;
-        self.initialisation().validate()
+        match &self.initialisation {
+            Some(_) if self.residual.draws() => Err(ModelError::Unsupported {
+                method: self.residual.name().to_owned(),
+                purpose: "a model with `model.initialisation`",
+                reason: "its constants hold for the first values that it draws itself".to_owned(),
+                remedy: "leave out `model.initialisation`, or choose another `model.residual.kind`"
+                    .to_owned(),
+            }),
+            Some(initialisation) => initialisation.validate(),
+            None => Ok(()),
+        }
     }
 
     /// The lengths the model is defined for in one direction.

@@ -3,15 +3,25 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::residual::BranchInitialisation;
 use crate::{Initialiser, ModelError};
 
 /// What a weight matrix does, as far as its initial scale is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Reads the residual stream into a branch.
+    /// Reads vectors without deciding on the size of a branch: queries, keys, bounded gates, filters, patches.
     Input,
-    /// Writes a branch back to the residual stream.
-    Output,
+    /// Makes what a branch carries: values, hidden layers, unbounded gates.
+    Value {
+        /// Matrices that are multiplied on the way through the branch, this one included: 2 of an attention layer or an
+        /// MLP, 3 of a gated unit.
+        factors: usize,
+    },
+    /// The last of them, which writes the branch back to the residual stream.
+    Output {
+        /// As of [`Role::Value`].
+        factors: usize,
+    },
     /// Token embedding, which may also be the output projection.
     Embedding,
 }
@@ -72,21 +82,24 @@ impl InitialisationConfig {
     /// The distribution of a `[fan_in, fan_out]` matrix in a model of `depth` residual sublayers.
     /// For [`Role::Embedding`] the shape is `[vocabulary, width]`.
     pub fn matrix(&self, role: Role, fan_in: usize, fan_out: usize, depth: usize) -> Initialiser {
-        let shrink =
-            |on: bool| if on && role == Role::Output { (depth.max(1) as f64).powf(-0.5) } else { 1.0 };
+        let shrink = |on: bool| {
+            if on && matches!(role, Role::Output { .. }) { (depth.max(1) as f64).powf(-0.5) } else { 1.0 }
+        };
         match *self {
             InitialisationConfig::Normal { deviation, scale_outputs } => {
                 Initialiser::Normal { deviation: deviation * shrink(scale_outputs) }
             }
             InitialisationConfig::Lecun { embedding_deviation, scale_outputs } => match role {
                 Role::Embedding => Initialiser::Normal { deviation: embedding_deviation },
-                Role::Input | Role::Output => {
+                Role::Input | Role::Value { .. } | Role::Output { .. } => {
                     Initialiser::Normal { deviation: (fan_in as f64).powf(-0.5) * shrink(scale_outputs) }
                 }
             },
             InitialisationConfig::Xavier { embedding_deviation } => match role {
                 Role::Embedding => Initialiser::Normal { deviation: embedding_deviation },
-                Role::Input | Role::Output => Initialiser::xavier_uniform(fan_in, fan_out, 1.0),
+                Role::Input | Role::Value { .. } | Role::Output { .. } => {
+                    Initialiser::xavier_uniform(fan_in, fan_out, 1.0)
+                }
             },
             InitialisationConfig::GauAlpha => {
                 let width = if role == Role::Embedding { fan_out } else { fan_in };
@@ -114,6 +127,32 @@ impl InitialisationConfig {
     }
 }
 
+/// What draws the weight matrices of a model: its initialisation, or its residual scheme where that depends on the first
+/// values.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Initialisation {
+    /// As configured.
+    Config(InitialisationConfig),
+    /// As the residual scheme demands.
+    Residual(BranchInitialisation),
+}
+
+impl Initialisation {
+    /// As [`InitialisationConfig::matrix`].
+    pub fn matrix(&self, role: Role, fan_in: usize, fan_out: usize, depth: usize) -> Initialiser {
+        match self {
+            Initialisation::Config(config) => config.matrix(role, fan_in, fan_out, depth),
+            Initialisation::Residual(scheme) => scheme.matrix(role, fan_in, fan_out),
+        }
+    }
+}
+
+impl From<InitialisationConfig> for Initialisation {
+    fn from(config: InitialisationConfig) -> Self {
+        Initialisation::Config(config)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +161,10 @@ mod tests {
     fn only_branch_outputs_shrink_with_depth() {
         let scheme = InitialisationConfig::Normal { deviation: 0.02, scale_outputs: true };
         assert_eq!(scheme.matrix(Role::Input, 8, 8, 16), Initialiser::Normal { deviation: 0.02 });
-        assert_eq!(scheme.matrix(Role::Output, 8, 8, 16), Initialiser::Normal { deviation: 0.005 });
+        assert_eq!(
+            scheme.matrix(Role::Output { factors: 2 }, 8, 8, 16),
+            Initialiser::Normal { deviation: 0.005 }
+        );
     }
 
     /// 24 layers and width 768: 24^(−1/3)/sqrt(768) = 0.012510.

@@ -38,7 +38,7 @@ pub use config::{DropoutConfig, ModelConfig};
 pub use context::{Context, Mode};
 pub use error::ModelError;
 pub use hybrid::{HybridConfig, HybridLayout};
-pub use initialisation::{InitialisationConfig, Role};
+pub use initialisation::{Initialisation, InitialisationConfig, Role};
 pub use initialiser::Initialiser;
 pub use linear::Linear;
 pub use model::{LanguageModel, ModelState};

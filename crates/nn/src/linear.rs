@@ -23,9 +23,10 @@ impl Linear {
         Self::with_weight(builder.matrix("weight", shape, role), bias, builder)
     }
 
-    /// Several maps of one input side by side, each drawn as if it stood alone.
-    pub fn fused(inputs: usize, outputs: &[usize], role: Role, bias: bool, builder: &Builder) -> Self {
-        Self::with_weight(builder.fused_matrix("weight", inputs, outputs, role), bias, builder)
+    /// Several maps of one input side by side, each by its number of outputs and its role, and drawn as if it stood
+    /// alone.
+    pub fn fused(inputs: usize, parts: &[(usize, Role)], bias: bool, builder: &Builder) -> Self {
+        Self::with_weight(builder.fused_matrix("weight", inputs, parts), bias, builder)
     }
 
     fn with_weight(weight: Param<Tensor<2>>, bias: bool, builder: &Builder) -> Self {

@@ -158,6 +158,14 @@ fn started<M: Module>(
     let device = config.run.device.device();
     let (started, report) = init_from(model, file, &device, config.run.precision)?;
     observer.initialised(&report);
+    let scheme = &config.model.residual;
+    if scheme.draws() && !report.taken.is_empty() {
+        observer.notice(&format!(
+            "`model.residual.kind = \"{}\"` depends on the first values of weights, and those of `model.init_from` replace \
+             them: the factor of the shortcut still acts, the gain of the branches does not",
+            scheme.name()
+        ));
+    }
     if description.tokenizer.as_deref() != tokenizer {
         observer.notice(
             "the model of `model.init_from` was trained with another tokenizer: its embeddings do not mean the same \

@@ -21,9 +21,10 @@ pub struct GatedLinearUnit {
 impl GatedLinearUnit {
     /// A fused matrix `[width, 2·hidden]` (value, then gate) and `[hidden, width]`.
     pub fn new(width: usize, hidden: usize, activation: Activation, bias: bool, builder: &Builder) -> Self {
+        let value = Role::Value { factors: 3 };
         GatedLinearUnit {
-            up: Linear::fused(width, &[hidden, hidden], Role::Input, bias, &builder.child("up")),
-            down: Linear::new([hidden, width], Role::Output, bias, &builder.child("down")),
+            up: Linear::fused(width, &[(hidden, value), (hidden, value)], bias, &builder.child("up")),
+            down: Linear::new([hidden, width], Role::Output { factors: 3 }, bias, &builder.child("down")),
             activation,
         }
     }

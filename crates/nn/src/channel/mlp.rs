@@ -22,8 +22,8 @@ impl Mlp {
     /// Matrices `[width, hidden]` and `[hidden, width]`.
     pub fn new(width: usize, hidden: usize, activation: Activation, bias: bool, builder: &Builder) -> Self {
         Mlp {
-            up: Linear::new([width, hidden], Role::Input, bias, &builder.child("up")),
-            down: Linear::new([hidden, width], Role::Output, bias, &builder.child("down")),
+            up: Linear::new([width, hidden], Role::Value { factors: 2 }, bias, &builder.child("up")),
+            down: Linear::new([hidden, width], Role::Output { factors: 2 }, bias, &builder.child("down")),
             activation,
         }
     }

@@ -123,7 +123,9 @@ impl ConvolutionConfig {
 
     pub(super) fn init(&self, place: Place, builder: &Builder) -> Convolution {
         let (d, taps) = (place.width, self.kernel(place));
-        let inner = if self.glu { vec![d, d] } else { vec![d] };
+        // The gate is bounded by its sigmoid, so that only two matrices decide on the size of the branch.
+        let mut inner = vec![(d, Role::Value { factors: 2 })];
+        inner.extend(self.glu.then_some((d, Role::Input)));
         let shape = [self.heads, taps];
         let table = |first| Some(builder.parameter("table", shape, first));
         let (table, map) = match self.filters {
@@ -135,10 +137,10 @@ impl ConvolutionConfig {
             }
         };
         Convolution {
-            input: Linear::fused(d, &inner, Role::Input, self.bias, &builder.child("input")),
+            input: Linear::fused(d, &inner, self.bias, &builder.child("input")),
             table,
             map,
-            output: Linear::new([d, d], Role::Output, self.bias, &builder.child("output")),
+            output: Linear::new([d, d], Role::Output { factors: 2 }, self.bias, &builder.child("output")),
             dilation: pick(&self.dilations, place.layer),
             site: format!("{}.filters", builder.path()),
             config: self.clone(),

@@ -98,9 +98,14 @@ impl ExternalAttentionConfig {
             input: Linear::new([d, inner], Role::Input, true, &builder.child("input")),
             keys: memory("keys", [head, self.slots], Role::Input),
             keys_bias: bias("keys_bias", self.slots),
-            values: (!self.tied).then(|| memory("values", [self.slots, head], Role::Input)),
+            values: (!self.tied).then(|| memory("values", [self.slots, head], Role::Value { factors: 2 })),
             values_bias: bias("values_bias", head),
-            output: Linear::new([inner, d], Role::Output, output_bias, &builder.child("output")),
+            output: Linear::new(
+                [inner, d],
+                Role::Output { factors: 2 },
+                output_bias,
+                &builder.child("output"),
+            ),
             config: self.clone(),
         }
     }

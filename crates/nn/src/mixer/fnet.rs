@@ -104,8 +104,8 @@ impl FnetConfig {
             })
         };
         Fnet {
-            tokens: drawn("tokens", n, builder.token_initialiser([n, n], Role::Input)),
-            channels: drawn("channels", d, builder.token_initialiser([d, d], Role::Output)),
+            tokens: drawn("tokens", n, builder.token_initialiser([n, n], Role::Value { factors: 2 })),
+            channels: drawn("channels", d, builder.token_initialiser([d, d], Role::Output { factors: 2 })),
             max_length: n,
             config: self.clone(),
         }

@@ -102,12 +102,14 @@ impl GmlpConfig {
         let spatial = [Initialiser::Uniform { bound: 1e-3 / n as f64 }, Initialiser::Ones];
         let norm = NormConfig::LayerNorm { epsilon: self.epsilon };
         let attention = |width| TinyAttention::new(d, width, half, &builder.child("attention"));
+        // The gate starts at 1: two matrices decide on the size of the branch.
+        let value = Role::Value { factors: 2 };
         Gmlp {
-            input: Linear::fused(d, &[half, half], Role::Input, self.bias, &builder.child("input")),
+            input: Linear::fused(d, &[(half, value), (half, value)], self.bias, &builder.child("input")),
             norm: norm.init(half, &builder.child("norm")),
             spatial: TokenMatrix::new(self.weights, n, self.length, spatial, &builder.child("spatial")),
             attention: self.attention_width.map(attention),
-            output: Linear::new([half, d], Role::Output, self.bias, &builder.child("output")),
+            output: Linear::new([half, d], Role::Output { factors: 2 }, self.bias, &builder.child("output")),
             config: self.clone(),
         }
     }
@@ -238,12 +240,17 @@ struct TinyAttention {
 
 impl TinyAttention {
     fn new(inputs: usize, width: usize, outputs: usize, builder: &Builder) -> Self {
-        let part = |name: &str| Linear::new([inputs, width], Role::Input, false, &builder.child(name));
+        let part = |name: &str, role| Linear::new([inputs, width], role, false, &builder.child(name));
         TinyAttention {
-            query: part("query"),
-            key: part("key"),
-            value: part("value"),
-            output: Linear::new([width, outputs], Role::Output, true, &builder.child("output")),
+            query: part("query", Role::Input),
+            key: part("key", Role::Input),
+            value: part("value", Role::Value { factors: 2 }),
+            output: Linear::new(
+                [width, outputs],
+                Role::Output { factors: 2 },
+                true,
+                &builder.child("output"),
+            ),
         }
     }
 

@@ -119,13 +119,19 @@ impl GatedUnit {
     pub(super) fn new(options: GatedUnitOptions, builder: &Builder) -> Self {
         let GatedUnitOptions { width, expanded, key_width, heads, bias, affine_bias, affine, rotary } =
             options;
-        let parts = [expanded, expanded, key_width];
+        let value = Role::Value { factors: 3 };
+        let parts = [(expanded, value), (expanded, value), (key_width, Role::Input)];
         let shape = [heads, key_width];
         GatedUnit {
-            input: Linear::fused(width, &parts, Role::Input, bias, &builder.child("input")),
+            input: Linear::fused(width, &parts, bias, &builder.child("input")),
             gamma: builder.parameter("gamma", shape, affine.into()),
             beta: affine_bias.then(|| builder.parameter("beta", shape, Initialiser::Zeros)),
-            output: Linear::new([expanded, width], Role::Output, bias, &builder.child("output")),
+            output: Linear::new(
+                [expanded, width],
+                Role::Output { factors: 3 },
+                bias,
+                &builder.child("output"),
+            ),
             rotary,
         }
     }

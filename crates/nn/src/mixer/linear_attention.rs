@@ -72,8 +72,8 @@ impl LinearAttentionConfig {
         LinearAttention {
             query: part("query", Role::Input, self.qkv_bias),
             key: part("key", Role::Input, self.qkv_bias),
-            value: part("value", Role::Input, self.qkv_bias),
-            output: part("output", Role::Output, self.output_bias),
+            value: part("value", Role::Value { factors: 2 }, self.qkv_bias),
+            output: part("output", Role::Output { factors: 2 }, self.output_bias),
             rotary: self.rotary.init(width / self.heads),
             config: self.clone(),
         }

@@ -30,7 +30,7 @@ impl ResMlpConfig {
 
     pub(super) fn init(&self, place: Place, builder: &Builder) -> ResMlp {
         let n = place.max_length;
-        let weight = builder.token_initialiser([n, n], Role::Output);
+        let weight = builder.token_initialiser([n, n], Role::Output { factors: 1 });
         let tokens = builder.child("tokens");
         ResMlp {
             tokens: TokenMatrix::new(

@@ -62,14 +62,19 @@ impl SoftmaxAttentionConfig {
     pub(super) fn init(&self, width: usize, builder: &Builder) -> SoftmaxAttention {
         let head_width = width / self.heads;
         let shared = head_width * self.groups();
-        let input = |name: &str, outputs| {
-            Linear::new([width, outputs], Role::Input, self.qkv_bias, &builder.child(name))
+        let input = |name: &str, outputs, role| {
+            Linear::new([width, outputs], role, self.qkv_bias, &builder.child(name))
         };
         SoftmaxAttention {
-            query: input("query", width),
-            key: input("key", shared),
-            value: input("value", shared),
-            output: Linear::new([width, width], Role::Output, self.output_bias, &builder.child("output")),
+            query: input("query", width, Role::Input),
+            key: input("key", shared, Role::Input),
+            value: input("value", shared, Role::Value { factors: 2 }),
+            output: Linear::new(
+                [width, width],
+                Role::Output { factors: 2 },
+                self.output_bias,
+                &builder.child("output"),
+            ),
             rotary: self.rotary.init(head_width),
             site: format!("{}.scores", builder.path()),
             config: self.clone(),

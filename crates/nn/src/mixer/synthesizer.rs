@@ -122,8 +122,8 @@ impl SynthesizerConfig {
             key: pairs.then(|| part("key", Role::Input)),
             gate: (self.mixture == Some(SynthesizerMixture::Gate))
                 .then(|| builder.parameter("gate", [1], Initialiser::Zeros)),
-            value: part("value", Role::Input),
-            output: part("output", Role::Output),
+            value: part("value", Role::Value { factors: 2 }),
+            output: part("output", Role::Output { factors: 2 }),
             config: self.clone(),
         }
     }

@@ -34,9 +34,9 @@ impl TokenMlp {
     ) -> Self {
         let bias = |name: &str, count| builder.parameter(name, [count], Initialiser::Zeros);
         TokenMlp {
-            up: builder.token_matrix("up", [hidden, maximum], Role::Input),
+            up: builder.token_matrix("up", [hidden, maximum], Role::Value { factors: 2 }),
             up_bias: bias("up_bias", hidden),
-            down: builder.token_matrix("down", [maximum, hidden], Role::Output),
+            down: builder.token_matrix("down", [maximum, hidden], Role::Output { factors: 2 }),
             down_bias: bias("down_bias", maximum),
             activation,
             policy,

@@ -1,71 +1,32 @@
 //! Residual schemes: how a sublayer's output joins the stream.
 
+mod admin;
+mod config;
+mod constants;
+mod deep_norm;
 mod layer_scale;
 mod post_norm;
 mod pre_norm;
+mod re_zero;
+mod sandwich_norm;
+mod t_fixup;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use mixlab_kernels::{Dropout, dropout};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::{Builder, ModelError, NormConfig};
+use crate::{Builder, NormConfig};
 
+pub use admin::{Admin, Profile};
+pub use config::{BranchInitialisation, DeepNormConstants, ResidualConfig};
+pub use constants::{Constants, Stack, UpdateKind, gain_of};
+pub use deep_norm::ScaledPostNorm;
 pub use layer_scale::LayerScale;
 pub use post_norm::PostNorm;
 pub use pre_norm::PreNorm;
-
-/// Which residual scheme a model uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ResidualConfig {
-    /// x + F(norm(x)); one more norm at the end of the stack.
-    #[default]
-    PreNorm,
-    /// norm(x + F(x)).
-    PostNorm,
-    /// x + λ ⊙ F(norm(x)) with a learned factor per channel; one more norm at the end of the stack.
-    LayerScale {
-        /// First value of λ; absent: by the number of blocks, 0.1 up to 18, 1e-5 up to 24, 1e-6 beyond.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        initial: Option<f64>,
-    },
-}
-
-impl ResidualConfig {
-    /// # Errors
-    /// A first value that is not finite.
-    pub fn validate(&self) -> Result<(), ModelError> {
-        match *self {
-            ResidualConfig::LayerScale { initial: Some(initial) } if !initial.is_finite() => {
-                Err(ModelError::out_of_range("model.residual.initial", initial, "a finite number"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The scheme around one sublayer of a model of `blocks` blocks.
-    pub fn init(&self, norm: &NormConfig, width: usize, blocks: usize, builder: &Builder) -> Residual {
-        let norm = norm.init(width, &builder.child("norm"));
-        match *self {
-            ResidualConfig::LayerScale { initial } => {
-                let initial = initial.unwrap_or_else(|| layer_scale::initial_scale(blocks));
-                Residual::LayerScale(LayerScale::new(norm, width, initial, builder))
-            }
-            ResidualConfig::PreNorm => Residual::PreNorm(PreNorm::new(norm)),
-            ResidualConfig::PostNorm => Residual::PostNorm(PostNorm::new(norm)),
-        }
-    }
-
-    /// Whether the stack ends un-normalised and needs a norm of its own.
-    pub fn needs_final_norm(&self) -> bool {
-        match self {
-            ResidualConfig::PreNorm | ResidualConfig::LayerScale { .. } => true,
-            ResidualConfig::PostNorm => false,
-        }
-    }
-}
+pub use re_zero::ReZero;
+pub use sandwich_norm::SandwichNorm;
+pub use t_fixup::TFixup;
 
 /// The residual scheme around one sublayer.
 #[derive(Module, Debug)]
@@ -74,8 +35,68 @@ pub enum Residual {
     PreNorm(PreNorm),
     /// norm(x + F(x)).
     PostNorm(PostNorm),
+    /// norm(α·x + F(x)): DeepNorm, and post-norm with any other constants.
+    ScaledPostNorm(ScaledPostNorm),
     /// x + λ ⊙ F(norm(x)).
     LayerScale(LayerScale),
+    /// x + a·F(x).
+    ReZero(ReZero),
+    /// x + F(x).
+    TFixup(TFixup),
+    /// norm(ω ⊙ x + F(x)).
+    Admin(Admin),
+    /// x + norm(F(norm(x))).
+    SandwichNorm(SandwichNorm),
+}
+
+/// Where one sublayer stands: what its scheme depends on beside its norm.
+#[derive(Clone, Copy, Debug)]
+pub struct Sublayer {
+    /// Width of the stream.
+    pub width: usize,
+    /// Token-mixing layers of the model.
+    pub blocks: usize,
+    /// The stack and its residual sublayers.
+    pub stack: Stack,
+}
+
+impl ResidualConfig {
+    /// The scheme around one sublayer. `branch` runs the sublayer's mixer at its first values, for schemes that start from
+    /// what earlier branches do.
+    pub fn init(
+        &self,
+        norm: &NormConfig,
+        place: Sublayer,
+        profile: &mut Profile,
+        builder: &Builder,
+        branch: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Residual {
+        let normed = || norm.init(place.width, &builder.child("norm"));
+        match *self {
+            ResidualConfig::PreNorm | ResidualConfig::ScaledPreNorm { .. } => {
+                Residual::PreNorm(PreNorm::new(normed()))
+            }
+            ResidualConfig::PostNorm => Residual::PostNorm(PostNorm::new(normed())),
+            ResidualConfig::DeepNorm { .. } | ResidualConfig::ScaledPostNorm { .. } => {
+                let alpha = self.constants(place.stack).map_or(1.0, |constants| constants.alpha);
+                Residual::ScaledPostNorm(ScaledPostNorm::new(normed(), alpha))
+            }
+            ResidualConfig::LayerScale { initial } => {
+                let initial = initial.unwrap_or_else(|| layer_scale::initial_scale(place.blocks));
+                Residual::LayerScale(LayerScale::new(normed(), place.width, initial, builder))
+            }
+            ResidualConfig::ReZero => Residual::ReZero(ReZero::new(builder)),
+            ResidualConfig::TFixup => Residual::TFixup(TFixup::new()),
+            ResidualConfig::Admin => {
+                let initial = profile.next(builder, branch);
+                Residual::Admin(Admin::new(normed(), place.width, initial, builder))
+            }
+            ResidualConfig::SandwichNorm => {
+                let outer = norm.init(place.width, &builder.child("outer"));
+                Residual::SandwichNorm(SandwichNorm::new(normed(), outer))
+            }
+        }
+    }
 }
 
 /// The noise on a branch before it joins the stream.
@@ -116,7 +137,12 @@ impl Residual {
         match self {
             Residual::PreNorm(scheme) => scheme.forward(x, branch),
             Residual::PostNorm(scheme) => scheme.forward(x, branch),
+            Residual::ScaledPostNorm(scheme) => scheme.forward(x, branch),
             Residual::LayerScale(scheme) => scheme.forward(x, branch),
+            Residual::ReZero(scheme) => scheme.forward(x, branch),
+            Residual::TFixup(scheme) => scheme.forward(x, branch),
+            Residual::Admin(scheme) => scheme.forward(x, branch),
+            Residual::SandwichNorm(scheme) => scheme.forward(x, branch),
         }
     }
 }
