@@ -1,7 +1,7 @@
 //! Measurement: [`study`], the one harness for every set of runs that is compared; [`step`], the time of one
 //! update; [`decode`], that of one more token; [`breakeven`], from which length a mixer is cheaper than softmax
 //! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs; [`audit`], the
-//! promises of a model.
+//! promises of a model; [`depth`], which residual scheme stays trainable at which depth.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ pub mod audit;
 pub mod breakeven;
 pub mod cost;
 pub mod decode;
+pub mod depth;
 mod memory;
 mod picture;
 pub mod plan;
@@ -17,3 +18,4 @@ pub mod step;
 pub mod study;
 
 pub use memory::peak_memory_mib;
+pub use picture::{PictureError, check_picture, write_picture};

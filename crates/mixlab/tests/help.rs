@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 22] = [
+const VERBS: [&[&str]; 23] = [
     &[],
     &["new"],
     &["train"],
@@ -18,6 +18,7 @@ const VERBS: [&[&str]; 22] = [
     &["measure", "step"],
     &["measure", "decode"],
     &["measure", "breakeven"],
+    &["measure", "depth"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],

@@ -49,7 +49,7 @@ pub use learner::{Applied, Learner, LearnerState};
 pub use metrics::{MetricsLine, Split};
 pub use model_folder::{ModelDescription, ModelFolder, read_description, read_objective};
 pub use observer::{Observer, Progress, Silent, Start};
-pub use optimizer::{Optimizer, OptimizerConfig};
+pub use optimizer::{AdamwConfig, LambConfig, Optimizer, OptimizerConfig, SgdConfig};
 pub use parameters::InitReport;
 pub use prepare::{Prepared, classification_task, language_task, task};
 pub use run::{Outcome, Summary, resume, run, run_task};

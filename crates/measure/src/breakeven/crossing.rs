@@ -1,4 +1,4 @@
-//! From which length something is cheaper than something else.
+//! At which lengths something is cheaper than something else.
 
 use std::fmt;
 
@@ -17,46 +17,43 @@ pub enum Crossing {
         /// The last length at which it is not.
         length: usize,
     },
-    /// Not at the longest length looked at.
+    /// At lengths below this one, but not beyond.
+    Below {
+        /// The length beyond the last one at which it is.
+        length: usize,
+    },
+    /// At no length.
     Never,
-    /// At every length measured, of which this is the shortest.
-    BelowShortest {
-        /// The shortest.
-        length: usize,
-    },
-    /// Not at the longest length measured.
-    BeyondLongest {
-        /// The longest.
-        length: usize,
-    },
+    /// At every length measured, which says nothing of others.
+    AllMeasured,
+    /// At no length measured, which says nothing of others.
+    NoneMeasured,
 }
 
 impl Crossing {
     /// From exact counts. Every length up to [`LONGEST`] is looked at: counts of chunked mixers have steps, between
     /// which a bisection could miss a length at which they are dearer again.
     pub(super) fn of_counts(cheaper: impl Fn(usize) -> bool) -> Self {
-        match (1..=LONGEST).rev().find(|&length| !cheaper(length)) {
-            Some(LONGEST) => Crossing::Never,
-            Some(length) => Crossing::Above { length },
-            None => Crossing::Always,
+        let last = |wanted: bool| (1..LONGEST).rev().find(|&length| cheaper(length) == wanted);
+        match cheaper(LONGEST) {
+            true => last(false).map_or(Crossing::Always, |length| Crossing::Above { length }),
+            false => last(true).map_or(Crossing::Never, |length| Crossing::Below { length: length + 1 }),
         }
     }
 
-    /// From measured ratios (mixer over softmax attention) by length, shortest first: between the last length at
-    /// which the ratio is not below 1 and the next one, its logarithm is taken as linear in that of the length.
-    /// `None` without a measurement.
+    /// From measured ratios (mixer over softmax attention) by length, shortest first. What counts is the last crossing:
+    /// between its two lengths the logarithm of the ratio is taken as linear in that of the length. `None` without a
+    /// measurement.
     pub(super) fn of_ratios(ratios: &[(usize, f64)]) -> Option<Self> {
-        let (&(shortest, _), &(longest, _)) = (ratios.first()?, ratios.last()?);
-        let Some(last) = ratios.iter().rposition(|&(_, ratio)| ratio >= 1.0) else {
-            return Some(Crossing::BelowShortest { length: shortest });
+        let cheaper = ratios.last()?.1 < 1.0;
+        let Some(last) = ratios.iter().rposition(|&(_, ratio)| (ratio < 1.0) != cheaper) else {
+            return Some(if cheaper { Crossing::AllMeasured } else { Crossing::NoneMeasured });
         };
-        let Some(&(next, below)) = ratios.get(last + 1) else {
-            return Some(Crossing::BeyondLongest { length: longest });
-        };
-        let (length, above) = ratios[last];
-        let share = above.ln() / (above.ln() - below.ln());
+        let ((length, before), (next, after)) = (ratios[last], ratios[last + 1]);
+        let share = before.ln() / (before.ln() - after.ln());
         let crossing = (length as f64).ln() + share * (next as f64 / length as f64).ln();
-        Some(Crossing::Above { length: crossing.exp().round() as usize })
+        let length = crossing.exp().round() as usize;
+        Some(if cheaper { Crossing::Above { length } } else { Crossing::Below { length } })
     }
 }
 
@@ -64,10 +61,11 @@ impl fmt::Display for Crossing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Crossing::Always => "always".to_owned(),
-            Crossing::Above { length } => length.to_string(),
+            Crossing::Above { length } => format!("above {length}"),
+            Crossing::Below { length } => format!("below {length}"),
             Crossing::Never => "never".to_owned(),
-            Crossing::BelowShortest { length } => format!("below {length}"),
-            Crossing::BeyondLongest { length } => format!("beyond {length}"),
+            Crossing::AllMeasured => "all".to_owned(),
+            Crossing::NoneMeasured => "none".to_owned(),
         };
         f.pad(&text)
     }
@@ -80,7 +78,8 @@ mod tests {
     #[test]
     fn counts_with_steps_cross_at_the_last_step() {
         assert_eq!(Crossing::of_counts(|_| true), Crossing::Always);
-        assert_eq!(Crossing::of_counts(|n| n < 1000), Crossing::Never);
+        assert_eq!(Crossing::of_counts(|n| n < 1000), Crossing::Below { length: 1000 });
+        assert_eq!(Crossing::of_counts(|_| false), Crossing::Never);
         assert_eq!(Crossing::of_counts(|n| n > 64), Crossing::Above { length: 64 });
         assert_eq!(Crossing::of_counts(|n| n > 64 && n != 700_001), Crossing::Above { length: 700_001 });
     }
@@ -99,10 +98,11 @@ mod tests {
     fn measured_crossings_by_hand() {
         let of = |ratios: &[(usize, f64)]| Crossing::of_ratios(ratios);
         assert_eq!(of(&[]), None);
-        assert_eq!(of(&[(128, 0.9)]), Some(Crossing::BelowShortest { length: 128 }));
-        assert_eq!(of(&[(128, 1.0)]), Some(Crossing::BeyondLongest { length: 128 }));
-        assert_eq!(of(&[(128, 0.9), (256, 0.8)]), Some(Crossing::BelowShortest { length: 128 }));
-        assert_eq!(of(&[(128, 0.9), (256, 1.1)]), Some(Crossing::BeyondLongest { length: 256 }));
+        assert_eq!(of(&[(128, 0.9)]), Some(Crossing::AllMeasured));
+        assert_eq!(of(&[(128, 1.0)]), Some(Crossing::NoneMeasured));
+        assert_eq!(of(&[(128, 0.9), (256, 0.8)]), Some(Crossing::AllMeasured));
+        assert_eq!(of(&[(128, 1.1), (256, 1.2)]), Some(Crossing::NoneMeasured));
+        assert_eq!(of(&[(100, 0.5), (400, 2.0)]), Some(Crossing::Below { length: 200 }));
         // Twice as slow at 100, half as slow at 400: equal at √(100·400).
         assert_eq!(of(&[(100, 2.0), (400, 0.5)]), Some(Crossing::Above { length: 200 }));
         // Of two crossings the last one counts, after which it stays cheaper.
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn crossings_are_told_in_a_word() {
-        assert_eq!(format!("{:>12}", Crossing::BeyondLongest { length: 4096 }), " beyond 4096");
+        assert_eq!(format!("{:>12}", Crossing::Above { length: 4096 }), "  above 4096");
         let json = serde_json::to_string(&Crossing::Above { length: 64 }).unwrap();
         assert_eq!(json, r#"{"cheaper":"above","length":64}"#);
     }

@@ -1,8 +1,5 @@
 //! What can be wrong with a comparison.
 
-use std::io;
-use std::path::PathBuf;
-
 use mixlab_core::{Diagnose, ExitKind};
 use mixlab_nn::ModelError;
 
@@ -40,28 +37,6 @@ pub enum BreakevenError {
     /// Softmax attention, with which everything is compared, cannot be built.
     #[error("softmax attention cannot be built")]
     Reference(#[source] ModelError),
-    /// The picture could not be written if it were made; nothing has been measured.
-    #[error("cannot write `{}`", path.display())]
-    Unwritable {
-        /// The picture.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The picture could not be written.
-    #[error("cannot write `{}`", path.display())]
-    Write {
-        /// The picture.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The picture could not be drawn.
-    #[error("cannot draw the picture: {problem}")]
-    Draw {
-        /// What the drawing library said.
-        problem: String,
-    },
 }
 
 impl Diagnose for BreakevenError {
@@ -77,18 +52,10 @@ impl Diagnose for BreakevenError {
             BreakevenError::Reference(_) => {
                 "its heads are rotated in pairs of channels: choose `--heads` so that a head has an even width".into()
             }
-            BreakevenError::Unwritable { .. } => {
-                "name a file in a folder that exists and is writable; nothing was measured".into()
-            }
-            BreakevenError::Write { .. } => "check that the folder is still there and has space left".into(),
-            BreakevenError::Draw { .. } => return None,
         })
     }
 
     fn exit(&self) -> ExitKind {
-        match self {
-            BreakevenError::Write { .. } | BreakevenError::Draw { .. } => ExitKind::Failed,
-            _ => ExitKind::Usage,
-        }
+        ExitKind::Usage
     }
 }

@@ -14,15 +14,12 @@ mod polynomial;
 mod report;
 mod rounds;
 
-use std::path::Path;
-
 use mixlab_core::DeviceChoice;
 use mixlab_core::config::nearest;
 use mixlab_nn::mixer::MixerConfig;
 use mixlab_train::Observer;
 
 use self::count::{BlockCount, CONVENTION, UNIT, block_config, published};
-use crate::atomic;
 
 pub use block::Bytes;
 pub use chart::chart;
@@ -122,31 +119,6 @@ pub fn measure_breakeven(
         lengths,
         mixers,
     })
-}
-
-/// Whether a picture can be written to `path`, so that nothing is measured in vain.
-///
-/// # Errors
-/// A name that does not end in `.svg`; [`BreakevenError::Unwritable`] with what the system says.
-pub fn check_chart(path: &Path) -> Result<(), BreakevenError> {
-    if path.extension().is_none_or(|extension| extension != "svg") {
-        return Err(BreakevenError::OutOfRange {
-            argument: "--chart",
-            found: path.display().to_string(),
-            expected: "a file name that ends in `.svg`".to_owned(),
-        });
-    }
-    atomic::check(path).map_err(|source| BreakevenError::Unwritable { path: path.to_owned(), source })
-}
-
-/// Draws the picture of a report and replaces `path` by it.
-///
-/// # Errors
-/// [`BreakevenError::Write`] or [`BreakevenError::Draw`].
-pub fn write_chart(report: &BreakevenReport, path: &Path) -> Result<(), BreakevenError> {
-    let picture = chart(report)?;
-    atomic::write(path, picture.as_bytes())
-        .map_err(|source| BreakevenError::Write { path: path.to_owned(), source })
 }
 
 /// The lengths in order, each once, if every number is inside its range.

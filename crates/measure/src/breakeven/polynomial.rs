@@ -28,35 +28,39 @@ impl Polynomial {
         self.constant + n * (self.linear + n * self.quadratic)
     }
 
-    /// Where it stays below `other`: the last length from 1 at which it does not is where their difference
-    /// `D(n) = other − self` has its largest root, given that D grows beyond it.
+    /// Where it is below `other`: the lengths from 1 on at which their difference `D(n) = other − self` is positive. What
+    /// counts is the largest root of D, beyond which its sign stays.
     pub fn below(self, other: Polynomial) -> Crossing {
         let difference = other - self;
         let Polynomial { constant: c, linear: b, quadratic: a } = difference;
         let last_sign = [a, b, c].into_iter().find(|&coefficient| coefficient != 0.0).unwrap_or(0.0);
-        if last_sign <= 0.0 {
-            return Crossing::Never;
-        }
-        let root = if a > 0.0 {
-            let discriminant = b * b - 4.0 * a * c;
-            if discriminant < 0.0 {
-                return Crossing::Always;
-            }
-            (-b + discriminant.sqrt()) / (2.0 * a)
-        } else if b > 0.0 {
-            -c / b
-        } else {
-            return Crossing::Always;
-        };
+        let cheaper = |length: f64| difference.at(length) > 0.0;
+        let finally = last_sign > 0.0;
+        let everywhere = if finally { Crossing::Always } else { Crossing::Never };
+        let Some(root) = largest_root(a, b, c) else { return everywhere };
         // The root is rounded; the polynomial itself says on which side of it an integer lies.
         let mut length = root.floor().max(0.0);
-        while length >= 1.0 && difference.at(length) > 0.0 {
+        while length >= 1.0 && cheaper(length) == finally {
             length -= 1.0;
         }
-        while difference.at(length + 1.0) <= 0.0 {
+        while cheaper(length + 1.0) != finally {
             length += 1.0;
         }
-        if length < 1.0 { Crossing::Always } else { Crossing::Above { length: length as usize } }
+        match length as usize {
+            0 => everywhere,
+            length if finally => Crossing::Above { length },
+            length => Crossing::Below { length: length + 1 },
+        }
+    }
+}
+
+/// The largest real root of `a·n² + b·n + c`, if there is one.
+fn largest_root(a: f64, b: f64, c: f64) -> Option<f64> {
+    if a != 0.0 {
+        let discriminant = b * b - 4.0 * a * c;
+        (discriminant >= 0.0).then(|| (-b + discriminant.sqrt().copysign(a)) / (2.0 * a))
+    } else {
+        (b != 0.0).then(|| -c / b)
     }
 }
 
@@ -110,7 +114,11 @@ mod tests {
         assert_eq!(nothing.below(polynomial(-0.5, 1.0, 0.0)), Crossing::Always);
         assert_eq!(nothing.below(polynomial(1.0, 0.0, 1.0)), Crossing::Always);
         assert_eq!(nothing.below(polynomial(2.0, 0.0, 0.0)), Crossing::Always);
-        assert_eq!(nothing.below(polynomial(1e9, 1e9, -1.0)), Crossing::Never);
+        assert_eq!(nothing.below(polynomial(-1e9, 1.0, -1.0)), Crossing::Never);
+        // −n² + 10n − 21 is positive from 4 to 6.
+        assert_eq!(nothing.below(polynomial(-21.0, 10.0, -1.0)), Crossing::Below { length: 7 });
+        assert_eq!(nothing.below(polynomial(10.5, -1.0, 0.0)), Crossing::Below { length: 11 });
+        assert_eq!(nothing.below(polynomial(0.5, -1.0, 0.0)), Crossing::Never);
         assert_eq!(nothing.below(nothing), Crossing::Never, "equal is not cheaper");
     }
 

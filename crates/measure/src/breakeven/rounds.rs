@@ -149,7 +149,7 @@ mod tests {
         let by_hand = (400.0 * 1.5f64.powf(share)).round() as usize;
         assert_eq!((mixers[1].time, by_hand), (Some(Crossing::Above { length: by_hand }), 493));
         assert_eq!(mixers[1].memory, Some(Crossing::Above { length: 300 }));
-        assert_eq!(mixers[2].time, Some(Crossing::BeyondLongest { length: 400 }));
+        assert_eq!(mixers[2].time, Some(Crossing::NoneMeasured));
         assert_eq!((mixers[3].time, mixers[3].memory), (None, None));
     }
 }

@@ -2,6 +2,7 @@
 
 mod breakeven;
 mod decode;
+mod depth;
 mod step;
 
 use clap::{Args, Subcommand};
@@ -20,6 +21,7 @@ enum Action {
     Step(step::Step),
     Decode(decode::Decode),
     Breakeven(breakeven::Breakeven),
+    Depth(depth::Depth),
 }
 
 impl Measure {
@@ -28,6 +30,7 @@ impl Measure {
             Action::Step(step) => step.run(),
             Action::Decode(decode) => decode.run(),
             Action::Breakeven(breakeven) => breakeven.run(),
+            Action::Depth(depth) => depth.run(),
         }
     }
 }

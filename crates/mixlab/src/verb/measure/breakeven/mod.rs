@@ -5,9 +5,8 @@ mod text;
 use std::path::PathBuf;
 
 use clap::Args;
-use mixlab_measure::breakeven::{
-    BreakevenOptions, MeasureOptions, check_chart, measure_breakeven, write_chart,
-};
+use mixlab_measure::breakeven::{BreakevenOptions, MeasureOptions, chart, measure_breakeven};
+use mixlab_measure::{check_picture, write_picture};
 
 use crate::arguments::DeviceOption;
 use crate::failure::{Exit, Failure};
@@ -79,7 +78,7 @@ pub struct Breakeven {
 impl Breakeven {
     pub fn run(self) -> Result<Exit, Failure> {
         if let Some(path) = &self.chart {
-            check_chart(path)?;
+            check_picture(path)?;
         }
         let mut display = Display::new();
         let report = measure_breakeven(&self.options(), &mut display);
@@ -92,7 +91,7 @@ impl Breakeven {
         }
         // After the numbers, which a full disk must not take with it.
         if let Some(path) = &self.chart {
-            write_chart(&report, path)?;
+            write_picture(path, &chart(&report)?)?;
             tell(&format!("wrote {}", path.display()));
         }
         Ok(Exit::Done)

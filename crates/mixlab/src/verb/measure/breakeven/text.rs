@@ -46,14 +46,17 @@ fn cost_model(report: &BreakevenReport) -> String {
     };
     let mut rows = vec![row("the cost model", "holds for", "both".into(), "causal".into())];
     rows.extend(report.crossovers.iter().map(|crossover| {
-        row(
-            crossover.statement,
-            crossover.condition,
-            crossover.both.to_string(),
-            crossover.causal.to_string(),
-        )
+        row(crossover.statement, crossover.condition, bound(crossover.both), bound(crossover.causal))
     }));
     columns(&rows)
+}
+
+/// The number behind "n >".
+fn bound(crossing: Crossing) -> String {
+    match crossing {
+        Crossing::Above { length } => length.to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// What the cost model says at every length.
@@ -88,7 +91,10 @@ fn by_formula(report: &BreakevenReport) -> String {
 fn place(crossing: Crossing) -> String {
     match crossing {
         Crossing::Above { length } => format!("above n = {length}"),
-        other => other.to_string(),
+        Crossing::Below { length } => format!("below n = {length}"),
+        Crossing::AllMeasured => "at all lengths measured".to_owned(),
+        Crossing::NoneMeasured => "at no length measured".to_owned(),
+        Crossing::Always | Crossing::Never => crossing.to_string(),
     }
 }
 
@@ -97,7 +103,7 @@ fn crossings(report: &BreakevenReport) -> String {
     let mut table = vec![["formula", "counted", "time", "memory"].map(str::to_owned)];
     table.extend(report.mixers.iter().enumerate().map(|(index, mixer)| views(mixer, index == 0)));
     let widest = table.iter().flatten().map(String::len).max().unwrap_or(0) + 2;
-    let names = ["cheaper above n ="].into_iter().chain(report.mixers.iter().map(|mixer| mixer.mixer));
+    let names = ["cheaper at n"].into_iter().chain(report.mixers.iter().map(|mixer| mixer.mixer));
     let block =
         |mixer: &MixerReport| format!("{}{}", mixer.layers, if mixer.channel_mixer { " + MLP" } else { "" });
     let blocks = ["layers".to_owned()].into_iter().chain(report.mixers.iter().map(block));
@@ -181,7 +187,7 @@ mod tests {
             "quadratic term above the linear ones        n > 6H              4608     9215",
             "the same with its wider projections         n > 16 d_h + 6H     5632    11263",
             "layer over its linear terms              1.028    1.056    1.111    1.222    1.444    1.889",
-            "linear_attention 1 + MLP 64 64 - -",
+            "linear_attention 1 + MLP above 64 above 64 - -",
             "gau 2 never never - -",
             "softmax_attention 1 + MLP reference",
         ] {

@@ -1,8 +1,14 @@
 //! One look for all pictures.
 
+mod axis;
+mod file;
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+pub(crate) use axis::LogAxis;
+pub use file::{PictureError, check_picture, write_picture};
 
 /// Okabe and Ito's palette, told apart with every common form of colour blindness; its yellow is
 /// left out, being invisible on white.

@@ -1,0 +1,91 @@
+//! A logarithmic axis.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+
+use super::airy;
+
+/// Air on both sides of the data, as a share of the range of its logarithm.
+const AIR: f64 = 0.06;
+
+/// A logarithmic axis with its own marks.
+pub(crate) struct LogAxis {
+    range: Range<f64>,
+    marks: Vec<f64>,
+}
+
+impl LogAxis {
+    /// With some air around the smallest and largest value, and marks at round numbers.
+    pub fn around(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let logarithms = values.map(f64::ln);
+        let (low, high) = airy(
+            logarithms.clone().fold(f64::INFINITY, f64::min),
+            logarithms.fold(f64::NEG_INFINITY, f64::max),
+            AIR,
+        );
+        let range = low.exp()..high.exp();
+        LogAxis { marks: round_numbers(&range), range }
+    }
+
+    /// The same with marks at those of some sorted values that are far enough apart.
+    pub fn marked(values: impl Iterator<Item = f64> + Clone, at: &[usize]) -> Self {
+        let axis = Self::around(values);
+        LogAxis { marks: apart(&axis, at), ..axis }
+    }
+
+    /// Where a value lies, 0 at the lower end and 1 at the upper one.
+    fn share(&self, value: f64) -> f64 {
+        (value / self.range.start).ln() / (self.range.end / self.range.start).ln()
+    }
+}
+
+impl Ranged for LogAxis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (first, last): (i32, i32)) -> i32 {
+        first + (f64::from(last - first) * self.share(*value)).round() as i32
+    }
+
+    fn key_points<H: KeyPointHint>(&self, hint: H) -> Vec<f64> {
+        if hint.weight().allow_light_points() { Vec::new() } else { self.marks.clone() }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+/// Those of the sorted lengths that are far enough apart for their labels not to meet.
+fn apart(axis: &LogAxis, lengths: &[usize]) -> Vec<f64> {
+    let mut kept: Vec<f64> = Vec::new();
+    for length in lengths.iter().map(|&length| length as f64) {
+        if kept.last().is_none_or(|&last| axis.share(length) - axis.share(last) >= 1.0 / 14.0) {
+            kept.push(length);
+        }
+    }
+    kept
+}
+
+/// The numbers 1, 2 and 5 times a power of ten in a range.
+fn round_numbers(range: &Range<f64>) -> Vec<f64> {
+    let powers = range.start.log10().floor() as i32..=range.end.log10().ceil() as i32;
+    let all = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
+    all.filter(|value| range.contains(value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_logarithmic_axes() {
+        assert_eq!(round_numbers(&(3.0..120.0)), [5.0, 10.0, 20.0, 50.0, 100.0]);
+        let axis = LogAxis { range: 1.0..10_000.0, marks: Vec::new() };
+        assert_eq!(apart(&axis, &[1, 2, 3, 4, 100, 110, 1000]), [1.0, 2.0, 4.0, 100.0, 1000.0]);
+        assert_eq!([1.0, 100.0, 10_000.0].map(|value| axis.map(&value, (50, 250))), [50, 150, 250]);
+        let one = LogAxis::around([7.0].into_iter());
+        assert!(one.range.contains(&7.0) && one.share(7.0) > 0.4 && one.share(7.0) < 0.6);
+    }
+}
