@@ -122,6 +122,9 @@ pub struct TrainConfig {
     pub clip: f64,
     /// Updates between lines of the metrics.
     pub log_every: u64,
+    /// Updates between histograms of signal, gradient and update by block in the TensorBoard file; 0 writes none. Each costs
+    /// a forward pass.
+    pub layers_every: u64,
     /// Averaging of the parameters.
     pub ema: EmaConfig,
     /// Skipping harmful updates.
@@ -137,6 +140,7 @@ impl Default for TrainConfig {
             accumulation: 1,
             clip: 1.0,
             log_every: 10,
+            layers_every: 0,
             ema: EmaConfig::default(),
             guard: GuardConfig::default(),
         }

@@ -92,7 +92,16 @@ impl<'a> TrainingLoop<'a> {
     fn step(&mut self) -> Result<(), TrainError> {
         let index = self.state.step;
         let learning_rate = self.config.learning_rate(index);
-        let update = self.task.update(index, learning_rate)?;
+        let every = self.config.train.layers_every;
+        let update = if every > 0 && (index + 1).is_multiple_of(every) {
+            let (update, layers) = self.task.update_by_layer(index, learning_rate)?;
+            if let Some(layers) = layers {
+                self.metrics.layers(index + 1, &layers)?;
+            }
+            update
+        } else {
+            self.task.update(index, learning_rate)?
+        };
         self.state.step = index + 1;
         self.state.tokens += update.tokens;
         let step = self.state.step;

@@ -153,11 +153,21 @@ impl Norm {
 
     /// `norm(x + branch)` in one pass over the data, where there is something to divide by.
     pub fn forward_sum<const D: usize>(&self, x: Tensor<D>, branch: Tensor<D>) -> Tensor<D> {
+        self.forward_scaled_sum(x, 1.0, branch)
+    }
+
+    /// `norm(scale · x + branch)` in one pass over the data, where there is something to divide by.
+    pub fn forward_scaled_sum<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        scale: f64,
+        branch: Tensor<D>,
+    ) -> Tensor<D> {
         match self.form {
             Form::Divided { kind, epsilon } => {
-                add_norm(x, branch, 1.0, kind, self.gain(), self.bias(), epsilon)
+                add_norm(x, branch, scale, kind, self.gain(), self.bias(), epsilon)
             }
-            Form::Affine | Form::Identity => self.forward(x + branch),
+            Form::Affine | Form::Identity => self.forward(x.mul_scalar(scale) + branch),
         }
     }
 

@@ -31,6 +31,6 @@ impl ScaledPostNorm {
 
     pub(super) fn forward(&self, x: Tensor<3>, branch: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
         let output = branch(x.clone());
-        self.norm.forward_sum(x.mul_scalar(self.alpha), output)
+        self.norm.forward_scaled_sum(x, self.alpha, output)
     }
 }

@@ -23,7 +23,12 @@ use crate::segmented::{ByPath, Ends, gradients_in_segments};
 
 /// Logits `[batch, classes]` of a batch.
 pub fn logits(model: &Classifier, batch: &ClassificationBatch, context: &Context) -> Tensor<2> {
-    model.logits(embed(model, &batch.inputs, context), context)
+    model.logits(embedded(model, batch, context), context)
+}
+
+/// What the first block starts from, `[batch, positions, width]`.
+pub fn embedded(model: &Classifier, batch: &ClassificationBatch, context: &Context) -> Tensor<3> {
+    embed(model, &batch.inputs, context)
 }
 
 /// [The module's formula](self); shape `[1]`.

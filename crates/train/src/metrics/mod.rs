@@ -17,6 +17,7 @@ pub use curves::draw_curves;
 pub use line::{MetricsLine, Split, read_lines};
 
 use crate::TrainError;
+use crate::layers::Layers;
 use append::AppendFile;
 use tensorboard::EventWriter;
 
@@ -65,6 +66,19 @@ impl Metrics {
     pub fn line(&mut self, line: &MetricsLine) -> Result<(), TrainError> {
         self.lines.write(line.to_json().as_bytes())?;
         self.events.scalars(line.step, &line.scalars())
+    }
+
+    /// Writes signal, gradient and update of every block as histograms over the blocks.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`].
+    pub fn layers(&mut self, step: u64, layers: &Layers) -> Result<(), TrainError> {
+        let histograms = [
+            ("layers/signal", &layers.signal[..]),
+            ("layers/gradient", &layers.gradient),
+            ("layers/update", &layers.update),
+        ];
+        self.events.histograms(step, &histograms)
     }
 
     /// Writes the text generated after `step` updates.

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! Event   { 1: double wall_time, 2: int64 step, 3: string file_version | 5: Summary summary }
-//! Summary { 1: repeated Value { 1: string tag, 2: float simple_value } }
+//! Summary { 1: repeated Value { 1: string tag, 2: float simple_value | 5: HistogramProto histo } }
+//! HistogramProto { 1: double min, 2: max, 3: num, 4: sum, 5: sum_squares, 6: repeated bucket_limit, 7: repeated bucket }
 //! ```
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::append::AppendFile;
 use crate::TrainError;
 
-/// Writes scalars to an event file.
+/// Writes scalars and histograms to an event file.
 pub(super) struct EventWriter {
     file: AppendFile,
 }
@@ -33,12 +34,30 @@ impl EventWriter {
 
     /// Appends one event with several scalars.
     pub fn scalars(&mut self, step: u64, scalars: &[(String, f64)]) -> Result<(), TrainError> {
-        let mut summary = Vec::new();
-        for (tag, number) in scalars {
-            let mut value = Vec::new();
-            field_bytes(&mut value, 1, tag.as_bytes());
+        self.summary(step, scalars, |value, number| {
             value.push(2 << 3 | FIXED32);
             value.extend((*number as f32).to_le_bytes());
+        })
+    }
+
+    /// Appends one event with several histograms that have a bucket for each number: the i-th, from 0, reaches from i to
+    /// i + 1, and its height is the number.
+    pub fn histograms(&mut self, step: u64, histograms: &[(&str, &[f64])]) -> Result<(), TrainError> {
+        self.summary(step, histograms, |value, heights| field_bytes(value, 5, &histogram(heights)))
+    }
+
+    /// Appends one event with several tagged values, each written by `content`.
+    fn summary<T>(
+        &mut self,
+        step: u64,
+        values: &[(impl AsRef<str>, T)],
+        content: impl Fn(&mut Vec<u8>, &T),
+    ) -> Result<(), TrainError> {
+        let mut summary = Vec::new();
+        for (tag, number) in values {
+            let mut value = Vec::new();
+            field_bytes(&mut value, 1, tag.as_ref().as_bytes());
+            content(&mut value, number);
             field_bytes(&mut summary, 1, &value);
         }
         let mut event = wall_time();
@@ -64,6 +83,28 @@ fn wall_time() -> Vec<u8> {
     let mut event = vec![1 << 3 | FIXED64];
     event.extend(seconds.to_le_bytes());
     event
+}
+
+/// A message with a bucket for each height.
+fn histogram(heights: &[f64]) -> Vec<u8> {
+    let middles = || heights.iter().enumerate().map(|(i, &height)| (i as f64 + 0.5, height));
+    let numbers = [
+        0.0,
+        heights.len() as f64,
+        heights.iter().sum(),
+        middles().map(|(x, height)| x * height).sum(),
+        middles().map(|(x, height)| x * x * height).sum(),
+    ];
+    let mut message = Vec::new();
+    for (field, number) in (1u8..).zip(numbers) {
+        message.push(field << 3 | FIXED64);
+        message.extend(f64::to_le_bytes(number));
+    }
+    let limits: Vec<u8> = (1..=heights.len()).flat_map(|limit| (limit as f64).to_le_bytes()).collect();
+    field_bytes(&mut message, 6, &limits);
+    let heights: Vec<u8> = heights.iter().flat_map(|height| height.to_le_bytes()).collect();
+    field_bytes(&mut message, 7, &heights);
+    message
 }
 
 fn varint(out: &mut Vec<u8>, mut value: u64) {
@@ -197,5 +238,17 @@ mod tests {
         assert_eq!(values[0], [(1, Field::Bytes(b"train/loss".to_vec())), (2, Field::Fixed32(2.5))]);
         assert_eq!(values[1][1], (2, Field::Fixed32(0.125)));
         assert_eq!(decode(&records[2])[1], (2, Field::Varint(301)));
+    }
+
+    /// Heights 2 and 6 of buckets around 0.5 and 1.5: together 8, first moment 1 + 9, second 0.5 + 13.5.
+    #[test]
+    fn a_histogram_has_a_bucket_a_layer() {
+        let fields = decode(&histogram(&[2.0, 6.0]));
+        let expected = [0.0, 2.0, 8.0, 10.0, 14.0];
+        for (index, number) in expected.into_iter().enumerate() {
+            assert_eq!(fields[index], (index as u64 + 1, Field::Fixed64(number)));
+        }
+        let packed = |numbers: [f64; 2]| Field::Bytes(numbers.iter().flat_map(|n| n.to_le_bytes()).collect());
+        assert_eq!(fields[5..], [(6, packed([1.0, 2.0])), (7, packed([2.0, 6.0]))]);
     }
 }

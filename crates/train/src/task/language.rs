@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use mixlab_core::{Key, Precision, Purpose};
 use mixlab_data::{EvaluationData, TokenBatch, Tokenizer, mask_batch};
@@ -15,6 +16,7 @@ use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss,
 
 use super::{Evaluation, Task, Update};
 use crate::generate::{GenerateOptions, Generator};
+use crate::layers::{Layers, apply_and_note, signals};
 use crate::learner::{Learner, LearnerState};
 use crate::model_folder::{FORMAT, ModelDescription, ModelFolder, WEIGHTS, write_model};
 use crate::prepare::Prepared;
@@ -222,6 +224,23 @@ impl Task for LanguageTask {
         let (update, gradients) = self.gradient(step)?;
         let applied = self.learner.apply(step, update.loss, gradients, learning_rate)?;
         Ok(Update { grad_norm: applied.grad_norm, skipped: applied.skipped, ..update })
+    }
+
+    fn update_by_layer(
+        &mut self,
+        step: u64,
+        learning_rate: f64,
+    ) -> Result<(Update, Option<Layers>), TrainError> {
+        let (update, gradients) = self.gradient(step)?;
+        let signal = {
+            let (batches, model) = (self.batches(step)?.0, self.learner.model().valid());
+            let (batch, context) =
+                self.setting().inputs(&batches[0], 1.0, (Mode::Eval, self.key()), &self.device);
+            signals(model.backbone(), model.embedding().forward(batch.inputs(), &context), &context)
+        };
+        let at = (step, update.loss, learning_rate);
+        let (applied, layers) = apply_and_note(&mut self.learner, at, gradients, signal)?;
+        Ok((Update { grad_norm: applied.grad_norm, skipped: applied.skipped, ..update }, Some(layers)))
     }
 
     fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError> {

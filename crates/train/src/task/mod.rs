@@ -14,6 +14,7 @@ pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, eval
 pub use language::{LanguageTask, evaluate_model};
 
 use crate::guard::Fault;
+use crate::layers::Layers;
 use crate::learner::LearnerState;
 use crate::storage::StagedFolder;
 use crate::{Description, TrainError};
@@ -53,6 +54,18 @@ pub trait Task {
     /// # Errors
     /// [`TrainError::Diverged`] when too many updates in a row had to be skipped.
     fn update(&mut self, step: u64, learning_rate: f64) -> Result<Update, TrainError>;
+
+    /// Makes the same update, and tells what it means to each block, for tasks with one stack of blocks.
+    ///
+    /// # Errors
+    /// Those of [`Task::update`].
+    fn update_by_layer(
+        &mut self,
+        step: u64,
+        learning_rate: f64,
+    ) -> Result<(Update, Option<Layers>), TrainError> {
+        Ok((self.update(step, learning_rate)?, None))
+    }
 
     /// Measures the model on held-out data, or says that there is none.
     ///

@@ -5,6 +5,7 @@ mod classifying;
 mod files;
 mod folders;
 mod guarding;
+mod layers;
 mod resuming;
 
 use std::fs;

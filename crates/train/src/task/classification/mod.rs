@@ -6,12 +6,13 @@ mod data;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use mixlab_core::{Key, Precision, Purpose};
 use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::{Classifier, Mode, ModelConfig, add_gradients, parameter_gradients};
 use mixlab_objectives::classification::{
-    classification_loss, logits, segmented_gradients, soft_cross_entropy,
+    classification_loss, embedded, logits, segmented_gradients, soft_cross_entropy,
 };
 
 pub use confusion::Confusion;
@@ -20,6 +21,7 @@ pub use data::HeldOut;
 
 use super::{Evaluation, Task, Update};
 use crate::classifier_folder::ClassifierDescription;
+use crate::layers::{Layers, apply_and_note, signals};
 use crate::learner::{Learner, LearnerState};
 use crate::model_folder::{FORMAT, WEIGHTS, write_model};
 use crate::storage::StagedFolder;
@@ -165,6 +167,27 @@ impl Task for ClassificationTask {
         let (update, gradients) = self.gradient(step);
         let applied = self.learner.apply(step, update.loss, gradients, learning_rate)?;
         Ok(Update { grad_norm: applied.grad_norm, skipped: applied.skipped, ..update })
+    }
+
+    fn update_by_layer(
+        &mut self,
+        step: u64,
+        learning_rate: f64,
+    ) -> Result<(Update, Option<Layers>), TrainError> {
+        let (update, gradients) = self.gradient(step);
+        let signal = {
+            let model = self.learner.model().valid();
+            let (batch, context) = self.data.train(step, 0).on(
+                1.0,
+                (Mode::Eval, self.key()),
+                &self.device,
+                self.config.run.precision,
+            );
+            signals(model.backbone(), embedded(&model, &batch, &context), &context)
+        };
+        let at = (step, update.loss, learning_rate);
+        let (applied, layers) = apply_and_note(&mut self.learner, at, gradients, signal)?;
+        Ok((Update { grad_norm: applied.grad_norm, skipped: applied.skipped, ..update }, Some(layers)))
     }
 
     fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError> {
