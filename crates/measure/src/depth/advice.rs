@@ -41,8 +41,9 @@ pub(super) fn advise(schemes: &[SchemeReport], optimizer: UpdateKind) -> String 
             last.and_then(|point| point.first).unwrap_or(0.0),
         )
     };
+    // Of equals the first one.
     let Some((scheme, update)) =
-        flat.max_by(|a, b| rank(&a.1).partial_cmp(&rank(&b.1)).unwrap_or(std::cmp::Ordering::Equal))
+        flat.rev().max_by(|a, b| rank(&a.1).partial_cmp(&rank(&b.1)).unwrap_or(std::cmp::Ordering::Equal))
     else {
         return format!(
             "Under {name} no scheme measured keeps the size of an update: prefer a smaller depth, or a long warm-up."

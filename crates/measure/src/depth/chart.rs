@@ -56,7 +56,7 @@ fn curve(scheme: &SchemeReport, panel: usize) -> Curve {
 fn title(root: &DrawingArea<SVGBackend, Shift>, report: &DepthReport) -> Result<(), Problem> {
     let heading = format!("One update of {} blocks of width {} by depth", report.mixer, report.width);
     root.draw(&Text::new(heading, (16, 20), text(TITLE_SIZE, INK)))?;
-    let subtitle = "movement of the final vectors relative to their size, norms frozen; flat means trainable at any depth";
+    let subtitle = "movement of the final vectors relative to their size, norms frozen; flat: an update means as much at any depth";
     root.draw(&Text::new(subtitle, (16, 44), text(TEXT_SIZE, FAINT)))?;
     Ok(())
 }
