@@ -18,23 +18,31 @@ pub struct Mask {
 /// The rectangle of (query, key) pairs of an attention operation.
 ///
 /// Queries are the last `queries` positions of the `keys` positions: query i stands at key position
-/// `keys − queries + i`.
+/// `keys − queries + i`. Queries may outnumber keys where nothing depends on where they stand: not causal, without
+/// segments, as in attention to another sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Rows of the batch.
     pub batch: usize,
     /// Number of query positions.
     pub queries: usize,
-    /// Number of key positions, at least `queries`.
+    /// Number of key positions.
     pub keys: usize,
     /// Whether a query sees keys at its own and earlier positions only.
     pub causal: bool,
 }
 
+impl Geometry {
+    /// The key position that query `i` stands at.
+    pub(crate) fn position(&self, i: usize) -> usize {
+        self.keys.saturating_sub(self.queries) + i
+    }
+}
+
 impl Mask {
     /// Whether query `i` of row `b` sees key `j`.
     pub fn visible(&self, geometry: &Geometry, b: usize, i: usize, j: usize) -> bool {
-        let position = geometry.keys - geometry.queries + i;
+        let position = geometry.position(i);
         let row = b * geometry.keys;
         (!geometry.causal || j <= position)
             && self.padding.as_ref().is_none_or(|real| real[row + j])
@@ -73,8 +81,8 @@ impl Mask {
         let mut counts = Vec::with_capacity(batch * queries);
         for b in 0..batch {
             if self.padding.is_none() && self.segments.is_none() {
-                let offset = keys - queries;
-                counts.extend((0..queries).map(|i| if geometry.causal { offset + i + 1 } else { keys }));
+                let count = |i| if geometry.causal { geometry.position(i) + 1 } else { keys };
+                counts.extend((0..queries).map(count));
                 continue;
             }
             for i in 0..queries {

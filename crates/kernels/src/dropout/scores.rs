@@ -20,10 +20,11 @@ impl Dropout {
     }
 }
 
-/// Dropout of attention weights `[batch, heads, queries, keys]`; queries are the last of the keys' positions.
+/// Dropout of attention weights `[batch, heads, queries, keys]`; queries are the last of the keys' positions,
+/// unless they outnumber the keys.
 pub(crate) fn drop_scores(weights: Tensor<4>, options: &Dropout) -> Tensor<4> {
     let shape @ [batch, heads, queries, keys] = weights.dims();
-    let offset = keys - queries;
+    let offset = keys.saturating_sub(queries);
     let mut mask = Vec::with_capacity(shape.iter().product());
     for b in 0..batch {
         for head in 0..heads {

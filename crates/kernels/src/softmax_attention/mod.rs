@@ -30,8 +30,8 @@ pub struct SoftmaxOptions {
 ///
 /// Shapes: `q` `[batch, n, heads, d]`, `k` `[batch, m, groups, d]`, `v` `[batch, m, groups, dv]` with
 /// `groups` dividing `heads` (grouped-query attention: head h reads group `h·groups/heads`); the
-/// result is `[batch, n, heads, dv]`. Query i stands at key position `m − n + i`. A query that sees no
-/// key gives zeros. Source: Vaswani et al. 2017, equation 1; Ainslie et al. 2023 for groups. On the CPU scores are
+/// result is `[batch, n, heads, dv]`. Query i stands at key position `m − n + i`; attention to another
+/// sequence, neither causal nor with segments, may have more queries than keys. A query that sees no key gives zeros. Source: Vaswani et al. 2017, equation 1; Ainslie et al. 2023 for groups. On the CPU scores are
 /// made in tiles, and again for the gradients (Dao et al. 2022, algorithm 1): nothing of size n×m is held.
 ///
 /// # Panics
@@ -40,7 +40,8 @@ pub fn softmax_attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, options: Soft
     let ([batch, n, heads, width], [_, m, groups, _]) = (q.dims(), k.dims());
     assert_eq!(k.dims(), [batch, m, groups, width], "keys have the batch and width of the queries");
     assert_eq!(v.dims()[..3], [batch, m, groups], "keys and values have the same batch, length and groups");
-    assert!(n <= m, "{n} queries stand at the last of {m} key positions");
+    let placed = options.causal || options.mask.segments.is_some();
+    assert!(n <= m || !placed, "{n} queries stand at the last of {m} key positions");
     assert!(heads.is_multiple_of(groups), "{groups} key groups must divide {heads} heads");
     options.mask.assert_fits(batch, m);
     if !serves(&q) {

@@ -49,6 +49,29 @@ fn kernel_equals_definition_with_offset_queries_groups_and_dropout() {
     }
 }
 
+/// Attention to another sequence, which may be shorter.
+#[test]
+fn kernel_equals_definition_with_more_queries_than_keys() {
+    for (n, m) in [(10, 9), (100, 13), (65, 64), (300, 130)] {
+        for (name, mask) in masks(3, m).into_iter().filter(|(_, mask)| mask.segments.is_none()) {
+            for dropout in [None, Some(dropout(3))] {
+                check(
+                    name,
+                    [3, n, m, 4, 2, 4, 5],
+                    &SoftmaxOptions { dropout, ..options(false, mask.clone()) },
+                );
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "3 queries stand at the last of 2 key positions")]
+fn causal_queries_do_not_outnumber_keys() {
+    let [q, k, v] = [normal("q", [1, 3, 1, 2]), normal("k", [1, 2, 1, 2]), normal("v", [1, 2, 1, 2])];
+    softmax_attention(q, k, v, options(true, Mask::default()));
+}
+
 #[test]
 fn kernel_equals_definition_across_key_tiles() {
     for (name, mask) in masks(1, 700) {
@@ -73,9 +96,15 @@ fn definition_equals_loops() {
     for (name, mask) in masks(3, 9) {
         for causal in [false, true] {
             let options = SoftmaxOptions { dropout: Some(dropout(3)), ..options(causal, mask.clone()) };
-            let [q, k, v] = [normal("q", [3, 6, 4, 5]), normal("k", [3, 9, 2, 5]), normal("v", [3, 9, 2, 3])];
-            let expected = double(loops(&q, &k, &v, &options), [3, 6, 4, 3]);
-            assert_near(name, portable::softmax_attention(q, k, v, options), expected, 1e-13);
+            // Beside six queries eleven, where they may outnumber the nine keys.
+            let placed = causal || options.mask.segments.is_some();
+            for n in if placed { vec![6] } else { vec![6, 11] } {
+                let [k, v] = [normal("k", [3, 9, 2, 5]), normal("v", [3, 9, 2, 3])];
+                let q = normal("q", [3, n, 4, 5]);
+                let expected = double(loops(&q, &k, &v, &options), [3, n, 4, 3]);
+                let found = portable::softmax_attention(q, k, v, options.clone());
+                assert_near(name, found, expected, 1e-13);
+            }
         }
     }
 }
@@ -96,7 +125,8 @@ fn loops(q: &Tensor<4>, k: &Tensor<4>, v: &Tensor<4>, options: &SoftmaxOptions) 
         for c in 0..dv {
             let weight = |j: usize| {
                 let dropout = options.dropout.as_ref();
-                score(j).exp() / sum * dropout.map_or(1.0, |x| x.score_factor(b, h, m - n + i, j))
+                score(j).exp() / sum
+                    * dropout.map_or(1.0, |x| x.score_factor(b, h, m.saturating_sub(n) + i, j))
             };
             out.push(visible.iter().map(|&j| weight(j) * v[key(j) * dv + c]).sum());
         }

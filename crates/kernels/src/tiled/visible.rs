@@ -47,7 +47,7 @@ impl<'a> Visible<'a> {
 
     /// The key position a query stands at.
     pub(crate) fn position(&self, query: usize) -> usize {
-        self.geometry.keys - self.geometry.queries + query
+        self.geometry.position(query)
     }
 
     /// The keys that a query sees, before holes are taken out; may be empty.
