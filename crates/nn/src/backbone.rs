@@ -7,7 +7,8 @@ use burn::tensor::Tensor;
 
 use crate::channel::ChannelMixer;
 use crate::mixer::{Mixer, MixerState, Place};
-use crate::residual::{BranchNoise, Profile, Residual, Sublayer};
+use crate::residual::{BranchNoise, Profile, Residual, Stack, Sublayer};
+use crate::seq2seq::{CrossAttention, CrossAttentionConfig, Memory, Projected};
 use crate::{Builder, Context, ModelConfig, ModelError, Norm, NormConfig};
 
 /// A channel mixer inside its residual scheme.
@@ -17,12 +18,20 @@ pub struct ChannelSublayer {
     residual: Residual,
 }
 
+/// Attention to another sequence inside its residual scheme.
+#[derive(Module, Debug)]
+pub struct CrossSublayer {
+    attention: CrossAttention,
+    residual: Residual,
+}
+
 /// One block: a token mixer and, unless the token mixer has its own gate, a channel mixer. Most mixers come first, the
 /// feed-forward layer over tokens of FF-only last.
 #[derive(Module, Debug)]
 pub struct Block {
     mixer: Mixer,
     residual: Residual,
+    cross: Option<CrossSublayer>,
     channel: Option<ChannelSublayer>,
     #[module(skip)]
     channel_first: bool,
@@ -44,6 +53,8 @@ struct Rates {
 impl Block {
     fn new(
         config: &ModelConfig,
+        stack: Stack,
+        cross: Option<&CrossAttentionConfig>,
         layer: usize,
         profile: &mut Profile,
         builder: &Builder,
@@ -54,7 +65,7 @@ impl Block {
         let place = Place { width: config.width, max_length: config.max_length, layer };
         let mixer = kind.init(place, &builder.child("mixer"))?;
         let channel = config.channel_of(layer).init(config.width, &builder.child("channel.mixer"));
-        let sublayer = Sublayer { width: config.width, blocks: config.blocks(), stack: config.stack() };
+        let sublayer = Sublayer { width: config.width, blocks: config.blocks(), stack };
         let of_mixer = |profile: &mut Profile| {
             let mix = |x: Tensor<3>| mixer.forward(x.clone(), &Context::evaluation(x.dims()[0], false));
             config.residual.init(&norm, sublayer, profile, &builder.child("residual"), mix)
@@ -66,16 +77,32 @@ impl Block {
             };
             channel.as_ref().map(scheme)
         };
+        let of_cross = |profile: &mut Profile| {
+            let builder = builder.child("cross");
+            cross.map(|cross| {
+                let attention = CrossAttention::new(cross, config.width, layer, &builder.child("attention"));
+                let read = |x: Tensor<3>| {
+                    let (memory, context) =
+                        (Memory::new(x.clone(), None), Context::evaluation(x.dims()[0], false));
+                    attention.forward(x, &memory, &context)
+                };
+                let residual =
+                    config.residual.init(&config.norm, sublayer, profile, &builder.child("residual"), read);
+                CrossSublayer { attention, residual }
+            })
+        };
         let channel_first = kind.follows_channel();
-        let (residual, channel_residual) = if channel_first {
+        // In the order of the data, which is that of the profile.
+        let (residual, cross, channel_residual) = if channel_first {
             let channel = of_channel(profile);
-            (of_mixer(profile), channel)
+            (of_mixer(profile), of_cross(profile), channel)
         } else {
-            (of_mixer(profile), of_channel(profile))
+            (of_mixer(profile), of_cross(profile), of_channel(profile))
         };
         Ok(Block {
             mixer,
             residual,
+            cross,
             channel: channel
                 .zip(channel_residual)
                 .map(|(mixer, residual)| ChannelSublayer { mixer, residual }),
@@ -94,6 +121,11 @@ impl Block {
         &self.mixer
     }
 
+    /// The attention to another sequence, of a decoder's block; its parameters live under `cross.attention`.
+    pub fn cross_attention(&self) -> Option<&CrossAttention> {
+        self.cross.as_ref().map(|cross| &cross.attention)
+    }
+
     /// `[batch, n, width]` through the block; the shape stays.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
         self.run(x, context, |normed| self.mixer.forward(normed, context))
@@ -105,7 +137,10 @@ impl Block {
     }
 
     fn run(&self, x: Tensor<3>, context: &Context, mix: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
-        let mixed = |x| self.residual.forward(x, &self.noise("mixer", self.rates.mixer, context), mix);
+        let mixed = |x| {
+            let x = self.residual.forward(x, &self.noise("mixer", self.rates.mixer, context), mix);
+            self.read(x, context)
+        };
         let channel = |x| match &self.channel {
             Some(ChannelSublayer { mixer, residual }) => {
                 let noise = self.noise("channel", self.rates.channel, context);
@@ -114,6 +149,17 @@ impl Block {
             None => x,
         };
         if self.channel_first { mixed(channel(x)) } else { channel(mixed(x)) }
+    }
+
+    /// The cross-attention, where there is one.
+    ///
+    /// # Panics
+    /// If `context` has no memory.
+    fn read(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
+        let Some(CrossSublayer { attention, residual }) = &self.cross else { return x };
+        let memory = context.memory.as_ref().expect("a decoder reads an encoder's output");
+        let noise = self.noise("cross", self.rates.channel, context);
+        residual.forward(x, &noise, |normed| attention.forward(normed, memory, context))
     }
 
     fn noise(&self, part: &str, rate: f64, context: &Context) -> BranchNoise {
@@ -139,10 +185,18 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    pub(crate) fn new(config: &ModelConfig, builder: &Builder) -> Result<Self, ModelError> {
+    pub(crate) fn new(
+        config: &ModelConfig,
+        stack: Stack,
+        cross: Option<&CrossAttentionConfig>,
+        builder: &Builder,
+    ) -> Result<Self, ModelError> {
         let mut profile = Profile::new(profile_length(config), config.width);
         let blocks = (0..config.blocks())
-            .map(|index| Block::new(config, index, &mut profile, &builder.child(&format!("blocks.{index}"))))
+            .map(|index| {
+                let builder = builder.child(&format!("blocks.{index}"));
+                Block::new(config, stack, cross, index, &mut profile, &builder)
+            })
             .collect::<Result<_, _>>()?;
         let final_norm = config
             .residual
@@ -167,6 +221,15 @@ impl Backbone {
     /// The blocks, whose parameters live under `blocks.` and their index.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// `memory` with the keys and values of every block that reads it.
+    pub(crate) fn read_ahead(&self, memory: Memory) -> Memory {
+        let project = |block: &Block| -> Option<Projected> {
+            Some(block.cross.as_ref()?.attention.project(memory.states.clone()))
+        };
+        let projected = self.blocks.iter().map(project).collect();
+        Memory { projected, ..memory }
     }
 
     /// An empty state for every block.

@@ -18,15 +18,20 @@ use crate::{Initialisation, InitialisationConfig, Initialiser, ModelError, Role}
 #[derive(Clone)]
 pub struct Builder {
     shared: Rc<Shared>,
+    drawing: Rc<Drawing>,
     path: String,
+}
+
+/// How matrices are drawn.
+struct Drawing {
+    scheme: Initialisation,
+    depth: usize,
 }
 
 struct Shared {
     key: Key,
     device: Device,
     precision: Precision,
-    scheme: Initialisation,
-    depth: usize,
     /// Whether parameters get values; else they have a shape only, and reading one panics.
     draws: bool,
     identities: RefCell<BTreeMap<u64, String>>,
@@ -42,39 +47,42 @@ impl Builder {
         scheme: impl Into<Initialisation>,
         depth: usize,
     ) -> Self {
-        Self::root(Shared {
+        let shared = Shared {
             key: Key::root(seed).purpose(Purpose::Init),
             device: device.clone(),
             precision,
-            scheme: scheme.into(),
-            depth,
             draws: true,
             identities: RefCell::default(),
             collision: RefCell::default(),
-        })
+        };
+        Self::root(shared, Drawing { scheme: scheme.into(), depth })
     }
 
     /// A builder of parameters without values, which take no memory: for a model that is listed but never run.
     pub(crate) fn without_values() -> Self {
-        Self::root(Shared {
+        let shared = Shared {
             key: Key::root(0),
             device: Device::flex(),
             precision: Precision::F32,
-            scheme: InitialisationConfig::normal().into(),
-            depth: 1,
             draws: false,
             identities: RefCell::default(),
             collision: RefCell::default(),
-        })
+        };
+        Self::root(shared, Drawing { scheme: InitialisationConfig::normal().into(), depth: 1 })
     }
 
-    fn root(shared: Shared) -> Self {
-        Builder { shared: Rc::new(shared), path: String::new() }
+    fn root(shared: Shared, drawing: Drawing) -> Self {
+        Builder { shared: Rc::new(shared), drawing: Rc::new(drawing), path: String::new() }
+    }
+
+    /// The same place, where matrices are drawn by another scheme: for a stack of `depth` residual sublayers beside others.
+    pub fn drawing(&self, scheme: impl Into<Initialisation>, depth: usize) -> Builder {
+        Builder { drawing: Rc::new(Drawing { scheme: scheme.into(), depth }), ..self.clone() }
     }
 
     /// The builder of a part, named as the field that will hold it.
     pub fn child(&self, name: &str) -> Builder {
-        Builder { shared: Rc::clone(&self.shared), path: self.join(name) }
+        Builder { path: self.join(name), ..self.clone() }
     }
 
     /// Dotted path of this part.
@@ -82,9 +90,9 @@ impl Builder {
         &self.path
     }
 
-    /// Number of residual sublayers of the whole model.
+    /// Number of residual sublayers of the model, or of the stack it is made of.
     pub fn depth(&self) -> usize {
-        self.shared.depth
+        self.drawing.depth
     }
 
     /// Whether parameters get values.
@@ -104,8 +112,7 @@ impl Builder {
 
     /// A weight matrix `[fan_in, fan_out]`, drawn as the model's initialisation scheme says for its role.
     pub fn matrix(&self, name: &str, shape: [usize; 2], role: Role) -> Param<Tensor<2>> {
-        let initialiser = self.shared.scheme.matrix(role, shape[0], shape[1], self.shared.depth);
-        self.parameter(name, shape, initialiser)
+        self.parameter(name, shape, self.initialiser(shape, role))
     }
 
     /// A matrix over tokens, `[outputs, inputs]`, which multiplies from the left. Drawn as [`Builder::matrix`] draws one
@@ -116,7 +123,12 @@ impl Builder {
 
     /// The distribution of a matrix over tokens, `[outputs, inputs]`.
     pub fn token_initialiser(&self, [outputs, inputs]: [usize; 2], role: Role) -> Initialiser {
-        self.shared.scheme.matrix(role, inputs, outputs, self.shared.depth)
+        self.initialiser([inputs, outputs], role)
+    }
+
+    /// The distribution of a matrix `[fan_in, fan_out]`.
+    fn initialiser(&self, [fan_in, fan_out]: [usize; 2], role: Role) -> Initialiser {
+        self.drawing.scheme.matrix(role, fan_in, fan_out, self.drawing.depth)
     }
 
     /// Several matrices `[fan_in, width]`, each with its role, side by side in one parameter `[fan_in, Σ width]`. Each
@@ -127,7 +139,7 @@ impl Builder {
             let mut values = vec![0.0; fan_in * total];
             let mut start = 0;
             for (part, &(width, role)) in parts.iter().enumerate() {
-                let initialiser = self.shared.scheme.matrix(role, fan_in, width, self.shared.depth);
+                let initialiser = self.initialiser([fan_in, width], role);
                 let drawn = initialiser.values(key.index(part as u64), fan_in * width);
                 for (row, from) in drawn.chunks_exact(width).enumerate() {
                     values[row * total + start..][..width].copy_from_slice(from);

@@ -58,7 +58,7 @@ impl Classifier {
         };
         Ok(Classifier {
             embedding,
-            backbone: Backbone::new(config, &builder.child("backbone"))?,
+            backbone: Backbone::new(config, config.stack(), None, &builder.child("backbone"))?,
             readout: config.readout.init(config.width, classes, &builder.child("readout")),
         })
     }

@@ -166,7 +166,12 @@ impl ModelConfig {
 
     /// How weight matrices are drawn: as the residual scheme demands, as configured, or as suits the token mixer.
     pub fn initialisation(&self) -> Initialisation {
-        if let Some(scheme) = self.residual.initialisation(self.stack()) {
+        self.initialisation_in(self.stack())
+    }
+
+    /// The same for one stack of a model with two.
+    pub(crate) fn initialisation_in(&self, stack: Stack) -> Initialisation {
+        if let Some(scheme) = self.residual.initialisation(stack) {
             return Initialisation::Residual(scheme);
         }
         let suitable = || match self.mixer.wants_lecun() {
@@ -192,6 +197,11 @@ impl ModelConfig {
     /// # Errors
     /// The first thing that is wrong, by its dotted key.
     pub fn validate(&self) -> Result<(), ModelError> {
+        self.validate_in(self.stack())
+    }
+
+    /// The same for one stack of a model with two.
+    pub(crate) fn validate_in(&self, stack: Stack) -> Result<(), ModelError> {
         for (key, value, most) in [
             ("model.width", self.width, 1 << 16),
             ("model.depth", self.depth, 10_000),
@@ -221,7 +231,7 @@ impl ModelConfig {
             self.channel_of(layer).validate()?;
         }
         self.residual.validate()?;
-        self.residual.check_stack(self.stack())?;
+        self.residual.check_stack(stack)?;
         self.norm.validate()?;
         self.position.validate(self.width)?;
         self.embedding.validate()?;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use mixlab_core::Key;
 use mixlab_kernels::{Dropout, Mask};
 
+use crate::seq2seq::Memory;
+
 /// Whether a pass trains or evaluates. Noise exists only in training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -29,6 +31,8 @@ pub struct Context {
     pub mask: Mask,
     /// Absolute position of the first row; larger than zero only while streaming.
     pub start: usize,
+    /// What blocks with cross-attention read.
+    pub memory: Option<Memory>,
 }
 
 impl Context {
@@ -41,6 +45,7 @@ impl Context {
             samples: (0..batch as u64).collect(),
             mask: Mask::default(),
             start: 0,
+            memory: None,
         }
     }
 

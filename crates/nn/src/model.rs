@@ -46,7 +46,7 @@ impl LanguageModel {
         let sizes = EmbeddingSizes::of(config, vocabulary);
         Ok(LanguageModel {
             embedding: Embedding::new(&config.embedding, sizes, &builder.child("embedding")),
-            backbone: Backbone::new(config, &builder.child("backbone"))?,
+            backbone: Backbone::new(config, config.stack(), None, &builder.child("backbone"))?,
             head: config.head.init(vocabulary, config.width, &builder.child("head")),
         })
     }

@@ -81,6 +81,7 @@ fn context(config: &Config, rows: usize) -> Context {
         samples: (0..rows as u64).collect(),
         mask: Mask::default(),
         start: 0,
+        memory: None,
     }
 }
 

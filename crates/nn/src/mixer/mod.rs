@@ -226,7 +226,7 @@ fn refuse_causal(method: &str, causal: bool, reason: &str) -> Result<(), ModelEr
 
 /// # Errors
 /// The divisor is zero or leaves a remainder.
-fn check_divides(
+pub(crate) fn check_divides(
     (divisor_key, divisor): (&str, usize),
     (dividend_key, dividend): (&str, usize),
 ) -> Result<(), ModelError> {

@@ -148,6 +148,7 @@ impl Setting<'_> {
                 segments: batch.segments.as_deref().map(Arc::from),
             },
             start: 0,
+            memory: None,
         };
         let batch = LanguageBatch::new(
             [batch.batch, batch.length],

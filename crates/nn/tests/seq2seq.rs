@@ -1,0 +1,235 @@
+//! Encoder and decoder: what the decoder may see, what it may not, and what both start from.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use mixlab_core::{Diagnose, Key, Precision, Purpose};
+use mixlab_kernels::Mask;
+use mixlab_nn::mixer::{FnetConfig, MixerConfig, SoftmaxAttentionConfig};
+use mixlab_nn::residual::{Constants, DeepNormConstants, ResidualConfig, Stack};
+use mixlab_nn::seq2seq::{CrossAttentionConfig, EncoderConfig, Memory, SequenceToSequence};
+use mixlab_nn::{Context, ModelConfig, named_parameters, parameter_gradients, parameter_values};
+
+const VOCABULARY: usize = 23;
+const WIDTH: usize = 16;
+
+fn softmax() -> MixerConfig {
+    MixerConfig::SoftmaxAttention(SoftmaxAttentionConfig { heads: 2, ..SoftmaxAttentionConfig::default() })
+}
+
+fn model(mixer: MixerConfig) -> ModelConfig {
+    ModelConfig { width: WIDTH, depth: 2, max_length: 12, ..ModelConfig::new(mixer) }
+}
+
+fn encoder() -> EncoderConfig {
+    let cross = CrossAttentionConfig { heads: 2, ..CrossAttentionConfig::default() };
+    EncoderConfig { depth: Some(3), cross, ..EncoderConfig::default() }
+}
+
+fn build(encoder: &EncoderConfig, model: &ModelConfig) -> SequenceToSequence {
+    encoder.build(model, VOCABULARY, 5, &Device::flex(), Precision::F64).expect("a valid config")
+}
+
+fn tokens(seed: u64, batch: usize, length: usize) -> Tensor<2, Int> {
+    let stream = Key::root(seed).purpose(Purpose::Synthetic).sample(0);
+    let ids: Vec<i64> =
+        (0..(batch * length) as u64).map(|i| stream.below(i, VOCABULARY as u64) as i64).collect();
+    Tensor::from_data(TensorData::new(ids, [batch, length]), (&Device::flex(), DType::I64))
+}
+
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
+
+#[track_caller]
+fn assert_near<const D: usize>(name: &str, a: Tensor<D>, b: Tensor<D>) {
+    assert_eq!(a.dims(), b.dims(), "{name}");
+    let difference = numbers((a - b).abs()).into_iter().fold(0.0, f64::max);
+    assert!(difference < 1e-11, "{name}: {difference}");
+}
+
+fn hidden(model: &SequenceToSequence, source: Tensor<2, Int>, target: Tensor<2, Int>) -> Tensor<3> {
+    let context = Context::evaluation(source.dims()[0], true);
+    let memory = model.encode(source, &context);
+    model.decode(target, memory, &context)
+}
+
+/// Mixers that a decoder may have.
+fn causal_mixers() -> impl Iterator<Item = MixerConfig> {
+    MixerConfig::catalogue().into_iter().filter(|mixer| mixer.check_direction(true).is_ok())
+}
+
+#[test]
+fn cross_attention_is_its_formula() {
+    let model = build(&encoder(), &model(softmax()));
+    let values = parameter_values(&model);
+    let matrix =
+        |name: &str| numbers(values[&format!("decoder.blocks.0.cross.attention.{name}.weight")].clone());
+    let (n, m, heads, width) = (4, 7, 2, WIDTH / 2);
+    let draw = |seed, rows: usize| -> Vec<f64> {
+        let stream = Key::root(seed).purpose(Purpose::Synthetic).sample(1);
+        (0..(rows * WIDTH) as u64).map(|i| stream.normal(i)).collect()
+    };
+    let (x, states) = (draw(1, n), draw(2, m));
+    let product = |x: &[f64], w: &[f64]| -> Vec<f64> {
+        let row = |row: &[f64]| -> Vec<f64> {
+            (0..WIDTH).map(|j| (0..WIDTH).map(|i| row[i] * w[i * WIDTH + j]).sum()).collect()
+        };
+        x.chunks_exact(WIDTH).flat_map(row).collect()
+    };
+    let (q, k, v) =
+        (product(&x, &matrix("query")), product(&states, &matrix("key")), product(&states, &matrix("value")));
+    // The fourth position of the source is padding.
+    let real = |j: usize| j != 3;
+    let mut read = vec![0.0; n * WIDTH];
+    for i in 0..n {
+        for head in 0..heads {
+            let at = |row: usize, c: usize| row * WIDTH + head * width + c;
+            let weight = |j: usize| -> f64 {
+                let score: f64 = (0..width).map(|c| q[at(i, c)] * k[at(j, c)]).sum();
+                if real(j) { (score / (width as f64).sqrt()).exp() } else { 0.0 }
+            };
+            let sum: f64 = (0..m).map(weight).sum();
+            for c in 0..width {
+                read[at(i, c)] = (0..m).map(|j| weight(j) / sum * v[at(j, c)]).sum();
+            }
+        }
+    }
+    let expected = product(&read, &matrix("output"));
+    let tensor = |values: Vec<f64>, rows| -> Tensor<3> {
+        let data = TensorData::new(values, [1, rows, WIDTH]);
+        Tensor::from_data(data, (&Device::flex(), Precision::F64.dtype()))
+    };
+    let padding: Arc<[bool]> = (0..m).map(real).collect();
+    let memory = Memory::new(tensor(states, m), Some(padding));
+    let attention = model.decoder().blocks()[0].cross_attention().expect("a decoder's block");
+    let found = attention.forward(tensor(x, n), &memory, &Context::evaluation(1, true));
+    assert_near("cross-attention", found, tensor(expected, n));
+}
+
+#[test]
+fn a_target_sees_what_is_before_it_and_the_whole_source() {
+    for mixer in causal_mixers() {
+        let name = mixer.name();
+        let model = build(&encoder(), &model(mixer));
+        let (source, target) = (tokens(1, 2, 12), tokens(2, 2, 12));
+        let before = hidden(&model, source.clone(), target.clone());
+        let later = Tensor::cat(vec![target.clone().narrow(1, 0, 8), tokens(3, 2, 4)], 1);
+        let after = hidden(&model, source.clone(), later);
+        assert_near(name, before.clone().narrow(1, 0, 8), after.narrow(1, 0, 8));
+        let other = Tensor::cat(vec![source.narrow(1, 0, 11), tokens(4, 2, 1) * 0 + 1], 1);
+        let changed = hidden(&model, other, target);
+        let moved = numbers((before - changed).abs().max_dim(2));
+        assert!(moved.iter().all(|&moved| moved > 1e-9), "{name}: {moved:?}");
+    }
+}
+
+/// Source and target may have any lengths, either the longer one.
+#[test]
+fn padding_of_the_source_does_not_matter() {
+    for (m, n) in [(5, 9), (9, 3), (1, 4)] {
+        let model = build(&encoder(), &model(softmax()));
+        let (source, target) = (tokens(1, 2, m), tokens(2, 2, n));
+        let expected = hidden(&model, source.clone(), target.clone());
+        let padded = Tensor::cat(vec![source, tokens(9, 2, 3)], 1);
+        let padding: Arc<[bool]> = (0..2 * (m + 3)).map(|i| i % (m + 3) < m).collect();
+        let context =
+            Context { mask: Mask { padding: Some(padding), segments: None }, ..Context::evaluation(2, true) };
+        let memory = model.encode(padded, &context);
+        let found = model.decode(target, memory, &Context::evaluation(2, true));
+        assert_near("padded", found, expected);
+    }
+}
+
+#[test]
+fn streaming_equals_the_full_pass() {
+    for mixer in causal_mixers().filter(|mixer| mixer.promises(true).streaming) {
+        let name = mixer.name();
+        let model = build(&encoder(), &model(mixer));
+        let (source, target) = (tokens(1, 2, 12), tokens(2, 2, 12));
+        let expected = hidden(&model, source.clone(), target.clone());
+        let mut state = model.state(model.encode(source, &Context::evaluation(2, false))).expect("a state");
+        let mut from = 0;
+        for count in [1, 4, 2, 5] {
+            let found = model.step(target.clone().narrow(1, from, count), &mut state);
+            assert_near(name, found, expected.clone().narrow(1, from, count));
+            from += count;
+        }
+    }
+}
+
+/// Three blocks of two sublayers beside two blocks of three.
+#[test]
+fn both_stacks_start_from_their_own_deep_norm_constants() {
+    let residual = ResidualConfig::DeepNorm { constants: DeepNormConstants::EncoderDecoder };
+    let config = ModelConfig { width: 160, residual, ..model(softmax()) };
+    let model = build(&encoder(), &config);
+    let stacks = encoder().stacks(&config);
+    assert_eq!(stacks, [Stack::Encoder { sublayers: 6, decoder: 6 }, Stack::Decoder { sublayers: 6 }]);
+    let values = parameter_values(&model);
+    let deviation = |path: &str| {
+        let all = numbers(values[&format!("{path}.weight")].clone());
+        (all.iter().map(|x| x * x).sum::<f64>() / all.len() as f64).sqrt()
+    };
+    let xavier = (1.0f64 / 160.0).sqrt();
+    let [encoder, decoder] = stacks.map(|stack| Constants::deep_norm(stack).beta);
+    for (path, gain) in [
+        ("encoder.blocks.0.mixer.value", encoder),
+        ("encoder.blocks.2.mixer.output", encoder),
+        ("encoder.blocks.1.mixer.key", 1.0),
+        ("decoder.blocks.0.mixer.value", decoder),
+        ("decoder.blocks.1.cross.attention.value", decoder),
+        ("decoder.blocks.1.cross.attention.output", decoder),
+        ("decoder.blocks.0.cross.attention.query", 1.0),
+    ] {
+        let ratio = deviation(path) / (gain * xavier);
+        assert!((ratio - 1.0).abs() < 0.02, "{path}: {ratio}");
+    }
+}
+
+#[test]
+fn gradients_reach_the_encoder_and_paths_are_unique() {
+    let model = build(&encoder(), &model(softmax())).train();
+    let device = Device::flex().autodiff();
+    let on = |ids: Tensor<2, Int>| Tensor::<2, Int>::from_data(ids.into_data(), (&device, DType::I64));
+    let out = hidden(&model, on(tokens(1, 2, 6)), on(tokens(2, 2, 5)));
+    let mut gradients = out.powi_scalar(3).sum().backward();
+    let found = parameter_gradients(&model, &mut gradients);
+    let named = named_parameters(&model);
+    for parameter in &named {
+        // The head is not part of the hidden vectors; a key's bias would be the only other one without.
+        if parameter.path.starts_with("head.") {
+            continue;
+        }
+        let gradient =
+            found.get(&parameter.path).unwrap_or_else(|| panic!("no gradient of {}", parameter.path));
+        assert!(numbers(gradient.clone()).iter().any(|&x| x != 0.0), "{}", parameter.path);
+    }
+    let mut paths: Vec<_> = named.iter().map(|parameter| &parameter.path).collect();
+    paths.dedup();
+    assert_eq!(paths.len(), named.len());
+}
+
+#[test]
+fn odd_combinations_are_refused_with_the_reason() {
+    let refused = |encoder: EncoderConfig, model: ModelConfig| {
+        let error = encoder.validate(&model).expect_err("an odd combination");
+        format!("{error}\n{}", error.hint().unwrap_or_default())
+    };
+    let fnet = MixerConfig::Fnet(FnetConfig::default());
+    let message = refused(encoder(), model(fnet.clone()));
+    assert!(message.contains("fnet"), "{message}");
+    // As an encoder it may stand beside another decoder.
+    let mixed = EncoderConfig { mixer: Some(fnet), ..encoder() };
+    mixed.validate(&model(softmax())).expect("an encoder sees both sides");
+
+    let residual = ResidualConfig::DeepNorm { constants: DeepNormConstants::DecoderOnly };
+    let message = refused(encoder(), ModelConfig { residual, ..model(softmax()) });
+    assert!(message.contains("this model has two"), "{message}");
+    let cross = CrossAttentionConfig { heads: 3, ..CrossAttentionConfig::default() };
+    let message = refused(EncoderConfig { cross, ..encoder() }, model(softmax()));
+    assert!(message.contains("`model.encoder.cross.heads` = 3 does not divide"), "{message}");
+    let message = refused(EncoderConfig { depth: Some(0), ..encoder() }, model(softmax()));
+    assert!(message.contains("`model.depth` is 0"), "{message}");
+}
