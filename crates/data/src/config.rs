@@ -24,6 +24,10 @@ pub struct DataConfig {
     pub text_field: String,
     /// The field or column that holds the label of a text, a word or a whole number, in the same files. Only classifiers read it.
     pub label_field: String,
+    /// The field or column that holds what is read, in the same files. Only sequence-to-sequence models read it.
+    pub source_field: String,
+    /// The field or column that holds what is to be written, in the same files. Only sequence-to-sequence models read it.
+    pub target_field: String,
     /// Where one document ends and the next begins in plain text files.
     pub document_separator: DocumentSeparator,
     /// How documents are laid into rows of the training length.
@@ -45,6 +49,8 @@ impl Default for DataConfig {
             format: FileFormat::Auto,
             text_field: "text".to_owned(),
             label_field: "label".to_owned(),
+            source_field: "source".to_owned(),
+            target_field: "target".to_owned(),
             document_separator: DocumentSeparator::File,
             packing: Packing::Packed,
             segment_masks: SegmentMasks::Auto,
@@ -71,7 +77,12 @@ impl DataConfig {
                 range: "0 to 0.9".to_owned(),
             });
         }
-        for (key, name) in [("data.text_field", &self.text_field), ("data.label_field", &self.label_field)] {
+        for (key, name) in [
+            ("data.text_field", &self.text_field),
+            ("data.label_field", &self.label_field),
+            ("data.source_field", &self.source_field),
+            ("data.target_field", &self.target_field),
+        ] {
             if name.is_empty() {
                 let (value, range) = ("\"\"".to_owned(), "the name of a field".to_owned());
                 return Err(DataError::OutOfRange { key, value, range });

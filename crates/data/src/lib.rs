@@ -41,6 +41,7 @@ mod image;
 mod inspect;
 mod labelled;
 mod masking;
+mod pairs;
 mod read;
 mod split;
 mod tokenizer;
@@ -62,6 +63,9 @@ pub use labelled::{
     read_labelled,
 };
 pub use masking::{MaskingConfig, mask_batch};
+pub use pairs::{
+    PairBatch, PairEvaluation, PairOptions, PairSplit, PairTraining, Pairs, load_pairs, read_pairs,
+};
 pub use read::read_file;
 pub use split::{TextSplit, load};
 pub use tokenizer::{END_OF_TEXT, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig};

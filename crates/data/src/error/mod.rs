@@ -226,6 +226,12 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// Plain text where pairs are to be read.
+    #[error("{path} is plain text, which has no place for pairs")]
+    Unpaired {
+        /// The file.
+        path: PathBuf,
+    },
     /// A record whose label is neither a word nor a whole number.
     #[error("{path}, record {record}: field `{field}` is {found}, not a label")]
     NotALabel {

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::Fields;
-use crate::labelled::LabelledTexts;
+use super::records::{Field, Fields, Receive};
 use crate::{DataError, Documents};
 
 /// The cells of column `field`.
 pub(super) fn read(path: &Path, text: &str, separator: u8, field: &str) -> Result<Documents, DataError> {
     let mut reader = reader(text, separator);
-    let column = column(path, &mut reader, "data.text_field", field)?;
+    let column = column(path, &mut reader, Field { key: "data.text_field", name: field })?;
     let (mut documents, mut record) = (Documents::default(), StringRecord::new());
     while reader.read_record(&mut record).map_err(|source| malformed(path, source))? {
         // The reader has checked that every record is as long as the header.
@@ -20,23 +19,23 @@ pub(super) fn read(path: &Path, text: &str, separator: u8, field: &str) -> Resul
     Ok(documents)
 }
 
-/// The cells of the columns of text and label.
-pub(super) fn read_labelled(
+/// The cells of both columns.
+pub(super) fn read_two(
     path: &Path,
     text: &str,
     separator: u8,
     fields: Fields,
-) -> Result<LabelledTexts, DataError> {
+    receive: Receive,
+) -> Result<(), DataError> {
     let mut reader = reader(text, separator);
-    let text = column(path, &mut reader, "data.text_field", fields.text)?;
-    let label = column(path, &mut reader, "data.label_field", fields.label)?;
-    let (mut records, mut record) = (super::Records::new(path, fields), StringRecord::new());
-    let mut number = 0;
+    let first = column(path, &mut reader, fields.first)?;
+    let second = column(path, &mut reader, fields.second)?;
+    let (mut record, mut number) = (StringRecord::new(), 0);
     while reader.read_record(&mut record).map_err(|source| malformed(path, source))? {
         number += 1;
-        records.push(number, record.get(text).unwrap_or_default(), record.get(label).unwrap_or_default())?;
+        receive(number, record.get(first).unwrap_or_default(), record.get(second).unwrap_or_default())?;
     }
-    Ok(records.finish())
+    Ok(())
 }
 
 /// The names in the header row.
@@ -46,18 +45,13 @@ pub(super) fn header(path: &Path, text: &str, separator: u8) -> Result<Vec<Strin
     Ok(header.iter().map(str::to_owned).collect())
 }
 
-fn column(
-    path: &Path,
-    reader: &mut Reader<&[u8]>,
-    key: &'static str,
-    field: &str,
-) -> Result<usize, DataError> {
+fn column(path: &Path, reader: &mut Reader<&[u8]>, field: Field) -> Result<usize, DataError> {
     let header = reader.headers().map_err(|source| malformed(path, source))?;
-    header.iter().position(|name| name == field).ok_or_else(|| DataError::MissingField {
+    header.iter().position(|name| name == field.name).ok_or_else(|| DataError::MissingField {
         path: path.to_owned(),
         record: 0,
-        key,
-        field: field.to_owned(),
+        key: field.key,
+        field: field.name.to_owned(),
         available: header.iter().map(str::to_owned).collect(),
     })
 }

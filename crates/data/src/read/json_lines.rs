@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::Fields;
-use crate::labelled::LabelledTexts;
+use super::records::{Field, Fields, Receive};
 use crate::{DataError, Documents};
 
 /// The strings under `field` of every object; blank lines are skipped.
 pub(super) fn read(path: &Path, text: &str, field: &str) -> Result<Documents, DataError> {
+    let field = Field { key: "data.text_field", name: field };
     let mut documents = Documents::default();
     for entry in objects(path, text) {
         let (line, object) = entry?;
@@ -18,22 +18,22 @@ pub(super) fn read(path: &Path, text: &str, field: &str) -> Result<Documents, Da
     Ok(documents)
 }
 
-/// Text and label of every object.
-pub(super) fn read_labelled(path: &Path, text: &str, fields: Fields) -> Result<LabelledTexts, DataError> {
-    let mut records = super::Records::new(path, fields);
+/// Both fields of every object.
+pub(super) fn read_two(path: &Path, text: &str, fields: Fields, receive: Receive) -> Result<(), DataError> {
     for entry in objects(path, text) {
         let (line, object) = entry?;
-        let text = string(path, line, &object, fields.text)?;
-        let label = match value(path, line, &object, "data.label_field", fields.label)? {
-            Value::String(label) => label.clone(),
-            Value::Bool(label) => label.to_string(),
-            Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
-            Value::Number(number) => return Err(records.not_a_label(line, &format!("the number {number}"))),
-            other => return Err(records.not_a_label(line, kind(other))),
+        let first = string(path, line, &object, fields.first)?;
+        let refuse = |found: &str| Err(fields.not_a_second(path, line, found));
+        let second = match value(path, line, &object, fields.second)? {
+            Value::String(text) => text.clone(),
+            Value::Bool(label) if fields.labels => label.to_string(),
+            Value::Number(label) if fields.labels && (label.is_i64() || label.is_u64()) => label.to_string(),
+            Value::Number(number) if fields.labels => return refuse(&format!("the number {number}")),
+            other => return refuse(kind(other)),
         };
-        records.push(line, text, &label)?;
+        receive(line, first, &second)?;
     }
-    Ok(records.finish())
+    Ok(())
 }
 
 /// The first object of a file, to see which fields there are.
@@ -67,14 +67,14 @@ fn string<'o>(
     path: &Path,
     line: usize,
     object: &'o Map<String, Value>,
-    field: &str,
+    field: Field,
 ) -> Result<&'o str, DataError> {
-    match value(path, line, object, "data.text_field", field)? {
+    match value(path, line, object, field)? {
         Value::String(text) => Ok(text),
         other => Err(DataError::NotText {
             path: path.to_owned(),
             record: line,
-            field: field.to_owned(),
+            field: field.name.to_owned(),
             found: kind(other).to_owned(),
         }),
     }
@@ -84,14 +84,13 @@ fn value<'o>(
     path: &Path,
     line: usize,
     object: &'o Map<String, Value>,
-    key: &'static str,
-    field: &str,
+    field: Field,
 ) -> Result<&'o Value, DataError> {
-    object.get(field).ok_or_else(|| DataError::MissingField {
+    object.get(field.name).ok_or_else(|| DataError::MissingField {
         path: path.to_owned(),
         record: line,
-        key,
-        field: field.to_owned(),
+        key: field.key,
+        field: field.name.to_owned(),
         available: object.keys().cloned().collect(),
     })
 }

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use format::{Compression, Container, detect, split_compression};
 pub(crate) use json_lines::first_record;
-use records::{Fields, Records};
+use records::{Fields, LabelledRecords, Receive, push_pair};
 pub(crate) use source::{bytes, unreadable};
 
 use crate::labelled::LabelledTexts;
+use crate::pairs::Pairs;
 use crate::{DataConfig, DataError, Documents};
 
 /// The documents of all `paths`, in order; folders stand for their data files sorted by name.
@@ -52,17 +53,37 @@ pub fn read_file(path: &Path, config: &DataConfig) -> Result<Documents, DataErro
 
 /// The texts of one file with their labels.
 pub(crate) fn read_labelled_file(path: &Path, config: &DataConfig) -> Result<LabelledTexts, DataError> {
-    let (container, compression) = detect(path, config.format)?;
-    let fields = Fields::of(config);
-    let records = match container {
-        Container::Text => return Err(DataError::Unlabelled { path: path.to_owned() }),
-        Container::Parquet => parquet::read_labelled(path, fields)?,
-        Container::JsonLines => json_lines::read_labelled(path, &source::text(path, compression)?, fields)?,
-        Container::Delimited(separator) => {
-            delimited::read_labelled(path, &source::text(path, compression)?, separator, fields)?
-        }
-    };
+    let fields = Fields::labelled(config);
+    let mut records = LabelledRecords::new(path, fields);
+    read_two(path, config, fields, &mut |record, text, label| records.push(record, text, label))?;
+    let records = records.finish();
     if records.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(records) }
+}
+
+/// The pairs of one file.
+pub(crate) fn read_pairs_file(path: &Path, config: &DataConfig) -> Result<Pairs, DataError> {
+    let fields = Fields::pairs(config);
+    let mut pairs = Pairs::default();
+    read_two(path, config, fields, &mut |record, source, target| {
+        push_pair(&mut pairs, (path, fields), record, [source, target])
+    })?;
+    if pairs.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(pairs) }
+}
+
+/// Hands out two fields of every record.
+fn read_two(path: &Path, config: &DataConfig, fields: Fields, receive: Receive) -> Result<(), DataError> {
+    let (container, compression) = detect(path, config.format)?;
+    match container {
+        Container::Text if fields.labels => Err(DataError::Unlabelled { path: path.to_owned() }),
+        Container::Text => Err(DataError::Unpaired { path: path.to_owned() }),
+        Container::Parquet => parquet::read_two(path, fields, receive),
+        Container::JsonLines => {
+            json_lines::read_two(path, &source::text(path, compression)?, fields, receive)
+        }
+        Container::Delimited(separator) => {
+            delimited::read_two(path, &source::text(path, compression)?, separator, fields, receive)
+        }
+    }
 }
 
 /// Decompressed and checked text of a file that is not Parquet.
@@ -79,7 +100,8 @@ pub(crate) fn columns(path: &Path, container: Container, text: &str) -> Result<V
     }
 }
 
-fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+/// The files that a path stands for.
+pub(crate) fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

@@ -1,4 +1,4 @@
-//! Apache Parquet, a column of text and maybe one of labels.
+//! Apache Parquet: a column of text, or two columns.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
-use super::{Fields, source};
-use crate::labelled::LabelledTexts;
+use super::records::{Fields, Receive};
+use super::source;
 use crate::{DataError, Documents};
 
 /// The strings of column `field`, row by row; only that column is read from the disk.
@@ -22,16 +22,14 @@ pub(super) fn read(path: &Path, field: &str) -> Result<Documents, DataError> {
     Ok(documents)
 }
 
-/// Text and label of every row; only these two columns are read from the disk.
-pub(super) fn read_labelled(path: &Path, fields: Fields) -> Result<LabelledTexts, DataError> {
-    let mut records = super::Records::new(path, fields);
-    let columns = [("data.text_field", fields.text), ("data.label_field", fields.label)];
+/// Both fields of every row; only these two columns are read from the disk.
+pub(super) fn read_two(path: &Path, fields: Fields, receive: Receive) -> Result<(), DataError> {
+    let columns = fields.both().map(|field| (field.key, field.name));
     rows(path, &columns, |row, values| {
-        let text = text(values[0]).map_err(|found| not_text(path, row, fields.text, found))?;
-        let label = label(values[1]).map_err(|found| records.not_a_label(row, &found))?;
-        records.push(row, text, &label)
-    })?;
-    Ok(records.finish())
+        let first = text(values[0]).map_err(|found| not_text(path, row, fields.first.name, found))?;
+        let second = if fields.labels { label(values[1]) } else { text(values[1]).map(str::to_owned) };
+        receive(row, first, &second.map_err(|found| fields.not_a_second(path, row, &found))?)
+    })
 }
 
 /// Hands out the number of every row, from 1, with its values in the columns that `wanted` names,

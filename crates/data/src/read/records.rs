@@ -1,26 +1,76 @@
-//! Texts with labels, as they come out of a file.
+//! Two fields of every record: a text with its label, or a source with its target.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::labelled::{LabelledTexts, sort_classes};
+use crate::pairs::Pairs;
 use crate::{DataConfig, DataError, Documents};
 
-/// Where a record keeps its text and its label.
+/// A field of a record, by the config key that names it.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'c> {
+    pub key: &'static str,
+    pub name: &'c str,
+}
+
+/// Where a record keeps its two parts.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'c> {
-    pub text: &'c str,
-    pub label: &'c str,
+    pub first: Field<'c>,
+    pub second: Field<'c>,
+    /// Whether the second is a label, which may be a whole number or a truth value too, or else text.
+    pub labels: bool,
 }
 
 impl<'c> Fields<'c> {
-    pub fn of(config: &'c DataConfig) -> Self {
-        Fields { text: &config.text_field, label: &config.label_field }
+    pub fn labelled(config: &'c DataConfig) -> Self {
+        Fields {
+            first: Field { key: "data.text_field", name: &config.text_field },
+            second: Field { key: "data.label_field", name: &config.label_field },
+            labels: true,
+        }
+    }
+
+    pub fn pairs(config: &'c DataConfig) -> Self {
+        Fields {
+            first: Field { key: "data.source_field", name: &config.source_field },
+            second: Field { key: "data.target_field", name: &config.target_field },
+            labels: false,
+        }
+    }
+
+    /// Both, in order.
+    pub fn both(&self) -> [Field<'c>; 2] {
+        [self.first, self.second]
+    }
+
+    /// The error for a record whose second field is something else.
+    pub fn not_a_second(&self, path: &Path, record: usize, found: &str) -> DataError {
+        let (path, field, found) = (path.to_owned(), self.second.name.to_owned(), found.to_owned());
+        match self.labels {
+            true => DataError::NotALabel { path, record, field, found },
+            false => DataError::NotText { path, record, field, found },
+        }
     }
 }
 
-/// Collects the records of one file.
-pub(super) struct Records<'a> {
+/// Takes a record's number, from 1, and its two parts.
+pub(super) type Receive<'r> = &'r mut dyn FnMut(usize, &str, &str) -> Result<(), DataError>;
+
+/// Refuses a record with an empty part: an example that is silently left out would be missing in the count of what a model
+/// gets right.
+fn check_filled(path: &Path, fields: Fields, record: usize, parts: [&str; 2]) -> Result<(), DataError> {
+    match fields.both().iter().zip(parts).find(|(_, part)| part.is_empty()) {
+        Some((field, _)) => {
+            Err(DataError::EmptyText { path: path.to_owned(), record, field: field.name.to_owned() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Collects the labelled texts of one file.
+pub(super) struct LabelledRecords<'a> {
     path: &'a Path,
     fields: Fields<'a>,
     texts: Documents,
@@ -29,20 +79,20 @@ pub(super) struct Records<'a> {
     labels: Vec<u32>,
 }
 
-impl<'a> Records<'a> {
+impl<'a> LabelledRecords<'a> {
     pub fn new(path: &'a Path, fields: Fields<'a>) -> Self {
-        Records { path, fields, texts: Documents::default(), numbers: BTreeMap::new(), labels: Vec::new() }
+        LabelledRecords {
+            path,
+            fields,
+            texts: Documents::default(),
+            numbers: BTreeMap::new(),
+            labels: Vec::new(),
+        }
     }
 
-    /// Adds a record. Neither part may be empty: an example that is silently left out would be missing
-    /// in the count of what a model gets right.
+    /// Adds a record.
     pub fn push(&mut self, record: usize, text: &str, label: &str) -> Result<(), DataError> {
-        for (field, value) in [(self.fields.text, text), (self.fields.label, label)] {
-            if value.is_empty() {
-                let (path, field) = (self.path.to_owned(), field.to_owned());
-                return Err(DataError::EmptyText { path, record, field });
-            }
-        }
+        check_filled(self.path, self.fields, record, [text, label])?;
         self.texts.push(text);
         let next = self.numbers.len() as u32;
         let number = match self.numbers.get(label) {
@@ -51,12 +101,6 @@ impl<'a> Records<'a> {
         };
         self.labels.push(number);
         Ok(())
-    }
-
-    /// The error for a record whose label is something else.
-    pub fn not_a_label(&self, record: usize, found: &str) -> DataError {
-        let (path, field) = (self.path.to_owned(), self.fields.label.to_owned());
-        DataError::NotALabel { path, record, field, found: found.to_owned() }
     }
 
     /// All records, with the classes in their order.
@@ -69,4 +113,17 @@ impl<'a> Records<'a> {
         let labels = self.labels.into_iter().map(|number| position[number as usize]).collect();
         LabelledTexts { texts: self.texts, labels, classes }
     }
+}
+
+/// Adds a record to the pairs of one file.
+pub(super) fn push_pair(
+    pairs: &mut Pairs,
+    (path, fields): (&Path, Fields),
+    record: usize,
+    [source, target]: [&str; 2],
+) -> Result<(), DataError> {
+    check_filled(path, fields, record, [source, target])?;
+    pairs.sources.push(source);
+    pairs.targets.push(target);
+    Ok(())
 }
