@@ -5,3 +5,4 @@
 pub mod classification;
 pub mod language;
 mod segmented;
+pub mod seq2seq;

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::tensor::{Gradients, Tensor};
+use mixlab_nn::seq2seq::Memory;
 use mixlab_nn::{Backbone, Context, add_gradients, backward_from, parameter_gradients};
 
 /// Gradients by the path of their parameter.
@@ -37,53 +38,94 @@ pub(crate) fn gradients_in_segments<M: Module>(
     context: &Context,
     segment: usize,
 ) -> (Tensor<1>, ByPath) {
-    let (segments, last) = forward(&model.valid(), ends, context, segment);
+    let valid = model.valid();
+    let mut pieces = Segments::forward(ends.backbone(&valid), ends.embed(&valid, false), context, segment);
     let mut sums = ByPath::new();
     let backbone = ends.backbone(model);
 
-    let top = Tensor::from_inner(last).require_grad();
+    let top = tracked(pieces.output());
     let loss = ends.loss(model, backbone.finish(top.clone()));
     let mut gradients = loss.backward();
-    let mut upstream = input_gradient(&top, &mut gradients);
+    let upstream = input_gradient(&top, &mut gradients);
     add_gradients(&mut sums, parameter_gradients(model, &mut gradients));
 
-    for (segment, input) in segments.into_iter().rev() {
-        let input = Tensor::from_inner(input).require_grad();
-        let output = backbone.run(segment.clone(), input.clone(), context);
-        let mut gradients = backward_from(output, upstream);
-        upstream = input_gradient(&input, &mut gradients);
-        for index in segment {
-            let block = parameter_gradients(&backbone.blocks()[index], &mut gradients);
-            add_gradients(&mut sums, beneath(&format!("backbone.blocks.{index}"), block));
-        }
-    }
-
+    let (upstream, _) = pieces.backward(backbone, "backbone", upstream, context, &mut sums);
     let mut gradients = backward_from(ends.embed(model, true), upstream);
     add_gradients(&mut sums, parameter_gradients(model, &mut gradients));
     (loss.inner(), sums)
 }
 
-/// The segments with the input of each, and the output of the last, without a graph.
-fn forward<M: Module>(
-    model: &M,
-    ends: &impl Ends<M>,
-    context: &Context,
-    segment: usize,
-) -> (Vec<(Range<usize>, Tensor<3>)>, Tensor<3>) {
-    let backbone = ends.backbone(model);
-    let blocks = backbone.blocks().len();
-    let mut x = ends.embed(model, false);
-    let mut segments = Vec::new();
-    for start in (0..blocks).step_by(segment) {
-        let range = start..(start + segment).min(blocks);
-        segments.push((range.clone(), x.clone()));
-        x = backbone.run(range, x, context);
+/// The segments of a stack with the input of each, and the output of the last, all without a graph.
+pub(crate) struct Segments {
+    inputs: Vec<(Range<usize>, Tensor<3>)>,
+    output: Option<Tensor<3>>,
+}
+
+impl Segments {
+    /// Runs `x` through the blocks, which have no graph; what `context` remembers of another sequence has none either.
+    pub fn forward(backbone: &Backbone, x: Tensor<3>, context: &Context, segment: usize) -> Self {
+        let blocks = backbone.blocks().len();
+        let (mut x, mut inputs) = (x, Vec::new());
+        for start in (0..blocks).step_by(segment) {
+            let range = start..(start + segment).min(blocks);
+            inputs.push((range.clone(), x.clone()));
+            x = backbone.run(range, x, context);
+        }
+        Segments { inputs, output: Some(x) }
     }
-    (segments, x)
+
+    /// The output of the last block, once.
+    ///
+    /// # Panics
+    /// The second time.
+    pub fn output(&mut self) -> Tensor<3> {
+        self.output.take().expect("an output is taken once")
+    }
+
+    /// Sends the gradient of the output back through the blocks and adds those of their parameters to `sums`, beneath
+    /// `path`. Gives the gradients of the input and of what `context` remembers of another sequence.
+    pub fn backward(
+        self,
+        backbone: &Backbone,
+        path: &str,
+        upstream: Tensor<3>,
+        context: &Context,
+        sums: &mut ByPath,
+    ) -> (Tensor<3>, Option<Tensor<3>>) {
+        let (mut upstream, mut of_memory) = (upstream, None);
+        for (segment, input) in self.inputs.into_iter().rev() {
+            let input = tracked(input);
+            let memory = context.memory.as_ref().map(|memory| tracked(memory.states.clone()));
+            let context = Context {
+                memory: memory
+                    .clone()
+                    .zip(context.memory.as_ref())
+                    .map(|(states, memory)| Memory::new(states, memory.padding.clone())),
+                ..context.clone()
+            };
+            let output = backbone.run(segment.clone(), input.clone(), &context);
+            let mut gradients = backward_from(output, upstream);
+            upstream = input_gradient(&input, &mut gradients);
+            if let Some(memory) = &memory {
+                let gradient = input_gradient(memory, &mut gradients);
+                of_memory = Some(of_memory.map_or(gradient.clone(), |sum: Tensor<3>| sum + gradient));
+            }
+            for index in segment {
+                let block = parameter_gradients(&backbone.blocks()[index], &mut gradients);
+                add_gradients(sums, beneath(&format!("{path}.blocks.{index}"), block));
+            }
+        }
+        (upstream, of_memory)
+    }
+}
+
+/// A leaf of a new graph.
+pub(crate) fn tracked(x: Tensor<3>) -> Tensor<3> {
+    Tensor::from_inner(x).require_grad()
 }
 
 /// The gradient of what a segment starts from; zero if nothing depends on it.
-fn input_gradient(input: &Tensor<3>, gradients: &mut Gradients) -> Tensor<3> {
+pub(crate) fn input_gradient(input: &Tensor<3>, gradients: &mut Gradients) -> Tensor<3> {
     input.grad_remove(gradients).unwrap_or_else(|| input.clone().inner().zeros_like())
 }
 

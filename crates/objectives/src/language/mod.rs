@@ -26,18 +26,21 @@ pub use masked::masked_lm_loss;
 
 /// The weighted loss of `batch` under the context given; shape `[1]`.
 fn token_loss(model: &LanguageModel, batch: &LanguageBatch, context: &Context) -> Tensor<1> {
-    hidden_loss(model, model.hidden(batch.inputs(), context), batch)
+    hidden_loss(model.output_weight(), model.hidden(batch.inputs(), context), batch)
 }
 
-/// The weighted loss of final hidden vectors `[batch, n, width]`.
-fn hidden_loss(model: &LanguageModel, hidden: Tensor<3>, batch: &LanguageBatch) -> Tensor<1> {
+/// The weighted loss of final hidden vectors `[batch, n, width]` under an output projection.
+pub(crate) fn hidden_loss(
+    (weight, bias): (Tensor<2>, Option<Tensor<1>>),
+    hidden: Tensor<3>,
+    batch: &LanguageBatch,
+) -> Tensor<1> {
     let [rows, length, width] = hidden.dims();
     let hidden = hidden.reshape([rows * length, width]);
     let hidden = match batch.scored() {
         Some(rows) => hidden.select(0, rows),
         None => hidden,
     };
-    let (weight, bias) = model.output_weight();
     cross_entropy(hidden, weight, bias, batch.targets(), batch.weights())
 }
 
@@ -71,6 +74,6 @@ impl Ends<LanguageModel> for LanguageEnds<'_> {
     }
 
     fn loss(&self, model: &LanguageModel, hidden: Tensor<3>) -> Tensor<1> {
-        hidden_loss(model, hidden, self.batch)
+        hidden_loss(model.output_weight(), hidden, self.batch)
     }
 }
