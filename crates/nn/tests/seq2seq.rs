@@ -118,7 +118,7 @@ fn a_target_sees_what_is_before_it_and_the_whole_source() {
         let later = Tensor::cat(vec![target.clone().narrow(1, 0, 8), tokens(3, 2, 4)], 1);
         let after = hidden(&model, source.clone(), later);
         assert_near(name, before.clone().narrow(1, 0, 8), after.narrow(1, 0, 8));
-        let other = Tensor::cat(vec![source.narrow(1, 0, 11), tokens(4, 2, 1) * 0 + 1], 1);
+        let other = Tensor::cat(vec![source.narrow(1, 0, 11), tokens(4, 2, 1).zeros_like() + 1], 1);
         let changed = hidden(&model, other, target);
         let moved = numbers((before - changed).abs().max_dim(2));
         assert!(moved.iter().all(|&moved| moved > 1e-9), "{name}: {moved:?}");

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::{BreakevenReport, Crossing, MixerReport};
 use crate::picture::{
-    FAINT, GRID, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, stroke, svg, text, tick,
+    Curve, FAINT, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, log_log, svg, text,
     width,
 };
 
@@ -13,17 +13,17 @@ const HEIGHT: u32 = 520;
 const PLOT_WIDTH: u32 = 720;
 const HEAD: u32 = 64;
 
-/// Length and microseconds of a token.
-type Curve = Vec<(f64, f64)>;
-
-/// The picture of a report as SVG. Rings mark where a mixer falls below softmax attention.
+/// The picture of a report as SVG. Rings mark where a mixer is as fast as softmax attention.
 ///
 /// # Errors
 /// [`PictureError::Draw`] if nothing was measured, or with what the drawing library says.
 pub fn chart(report: &BreakevenReport) -> Result<String, PictureError> {
-    let curves: Vec<Curve> = report.mixers.iter().map(curve).collect();
-    if curves.iter().all(Vec::is_empty) {
+    let mut curves: Vec<Curve> = report.mixers.iter().map(curve).collect();
+    if curves.iter().all(|curve| curve.points.is_empty()) {
         return Err(PictureError::draw("nothing was measured"));
+    }
+    for index in 1..curves.len() {
+        curves[index].ring = ring(&report.mixers[index], &curves[0].points);
     }
     let labels: Vec<String> = report.mixers.iter().map(label).collect();
     let heading = "cheaper at n";
@@ -38,12 +38,13 @@ pub fn chart(report: &BreakevenReport) -> Result<String, PictureError> {
     .map_err(PictureError::draw)
 }
 
+/// Length and microseconds of a token.
 fn curve(mixer: &MixerReport) -> Curve {
     let point = |point: &super::Point| {
         let time = point.measured?.microseconds;
         (time > 0.0 && time.is_finite()).then_some((point.length as f64, time))
     };
-    mixer.points.iter().filter_map(point).collect()
+    Curve { points: mixer.points.iter().filter_map(point).collect(), ring: None }
 }
 
 /// The mixer's name, and its crossing where there is one.
@@ -70,38 +71,10 @@ fn draw(
     report: &BreakevenReport,
     curves: &[Curve],
 ) -> Result<(), Problem> {
-    let points = || curves.iter().flatten();
+    let points = || curves.iter().flat_map(|curve| &curve.points);
     let lengths = LogAxis::marked(points().map(|point| point.0), &report.lengths);
     let times = LogAxis::around(points().map(|point| point.1));
-    let mut chart = ChartBuilder::on(area)
-        .margin(12)
-        .margin_left(6)
-        .x_label_area_size(46)
-        .y_label_area_size(64)
-        .build_cartesian_2d(lengths, times)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(GRID)
-        .axis_style(FAINT)
-        .label_style(text(TEXT_SIZE, INK))
-        .x_desc("length")
-        .x_label_formatter(&|value| format!("{value:.0}"))
-        .y_label_formatter(&|value| tick(*value, *value))
-        .draw()?;
-    for (index, points) in curves.iter().enumerate() {
-        let (color, dash) = stroke(index);
-        let style = color.stroke_width(2);
-        match dash {
-            None => chart.draw_series(LineSeries::new(points.iter().copied(), style))?,
-            Some(dash) => chart.draw_series(DashedLineSeries::new(points.iter().copied(), dash, 4, style))?,
-        };
-        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
-        if let Some(crossing) = ring(&report.mixers[index], &curves[0]) {
-            chart.draw_series([Circle::new(crossing, 7, color.stroke_width(2))])?;
-        }
-    }
-    Ok(())
+    log_log(area, (lengths, times), "length", 12, curves)
 }
 
 /// Where a mixer crosses softmax attention, on the curve of the latter.

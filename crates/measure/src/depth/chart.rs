@@ -6,16 +6,13 @@ use plotters::prelude::*;
 use super::advice::name;
 use super::{DepthReport, SchemeReport};
 use crate::picture::{
-    FAINT, GRID, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, stroke, svg, text, tick,
+    Curve, FAINT, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, log_log, svg, text,
     width,
 };
 
 const HEIGHT: u32 = 480;
 const PANEL: u32 = 400;
 const HEAD: u32 = 64;
-
-/// Depth and movement.
-type Curve = Vec<(f64, f64)>;
 
 /// The picture of a report as SVG.
 ///
@@ -25,7 +22,7 @@ pub fn chart(report: &DepthReport) -> Result<String, PictureError> {
     let panels = report.schemes.first().map_or(0, |scheme| scheme.updates.len() / 2);
     let curves: Vec<Vec<Curve>> =
         (0..panels).map(|panel| report.schemes.iter().map(|scheme| curve(scheme, panel)).collect()).collect();
-    if curves.iter().flatten().all(Vec::is_empty) {
+    if curves.iter().flatten().all(|curve| curve.points.is_empty()) {
         return Err(PictureError::draw("nothing was measured"));
     }
     let labels: Vec<&str> = report.schemes.iter().map(|scheme| scheme.scheme.as_str()).collect();
@@ -35,7 +32,8 @@ pub fn chart(report: &DepthReport) -> Result<String, PictureError> {
         let (_, rest) = root.split_vertically(HEAD);
         let (plots, side) = rest.split_horizontally(PANEL * panels as u32);
         // One scale for all panels, so that they can be compared.
-        let all: Vec<f64> = curves.iter().flatten().flatten().map(|point| point.1).collect();
+        let all = curves.iter().flatten().flat_map(|curve| &curve.points).map(|point| point.1);
+        let all: Vec<f64> = all.collect();
         for (panel, area) in plots.split_evenly((1, panels)).iter().enumerate() {
             let update = &report.schemes[0].updates[2 * panel];
             let heading = format!("{}, learning rate {}", name(update.optimizer), update.learning_rate);
@@ -50,7 +48,7 @@ pub fn chart(report: &DepthReport) -> Result<String, PictureError> {
 fn curve(scheme: &SchemeReport, panel: usize) -> Curve {
     let point = |point: &super::Point| Some((point.depth as f64, point.first?));
     let points = scheme.updates.get(2 * panel).map(|update| update.points.iter().filter_map(point));
-    points.into_iter().flatten().filter(|&(_, moved)| moved > 0.0).collect()
+    Curve { points: points.into_iter().flatten().filter(|&(_, moved)| moved > 0.0).collect(), ring: None }
 }
 
 fn title(root: &DrawingArea<SVGBackend, Shift>, report: &DepthReport) -> Result<(), Problem> {
@@ -71,31 +69,5 @@ fn draw(
     area.draw(&Text::new(heading.to_owned(), (72, 6), text(TEXT_SIZE, INK)))?;
     let blocks = LogAxis::marked(depths.iter().map(|&depth| depth as f64), depths);
     let moved = LogAxis::around(movements.iter().copied());
-    let mut chart = ChartBuilder::on(area)
-        .margin(12)
-        .margin_top(22)
-        .margin_left(6)
-        .x_label_area_size(46)
-        .y_label_area_size(64)
-        .build_cartesian_2d(blocks, moved)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(GRID)
-        .axis_style(FAINT)
-        .label_style(text(TEXT_SIZE, INK))
-        .x_desc("blocks")
-        .x_label_formatter(&|value| format!("{value:.0}"))
-        .y_label_formatter(&|value| tick(*value, *value))
-        .draw()?;
-    for (index, points) in curves.iter().enumerate() {
-        let (color, dash) = stroke(index);
-        let style = color.stroke_width(2);
-        match dash {
-            None => chart.draw_series(LineSeries::new(points.iter().copied(), style))?,
-            Some(dash) => chart.draw_series(DashedLineSeries::new(points.iter().copied(), dash, 4, style))?,
-        };
-        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
-    }
-    Ok(())
+    log_log(area, (blocks, moved), "blocks", 22, curves)
 }

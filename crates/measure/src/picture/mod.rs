@@ -2,6 +2,7 @@
 
 mod axis;
 mod file;
+mod log_log;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -9,6 +10,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 pub(crate) use axis::LogAxis;
 pub use file::{PictureError, check_picture, write_picture};
+pub(crate) use log_log::{Curve, log_log};
 
 /// Okabe and Ito's palette, told apart with every common form of colour blindness; its yellow is
 /// left out, being invisible on white.

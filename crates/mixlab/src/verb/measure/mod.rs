@@ -5,9 +5,14 @@ mod decode;
 mod depth;
 mod step;
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
+use mixlab_measure::{PictureError, write_picture};
+use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
+use crate::output::{print, print_json, tell};
 
 /// Measure what a config takes on this machine
 #[derive(Debug, Args)]
@@ -33,4 +38,24 @@ impl Measure {
             Action::Depth(depth) => depth.run(),
         }
     }
+}
+
+/// Prints a report, and then draws it if a picture was asked for: a full disk must not take the numbers with it.
+fn deliver<R: Serialize>(
+    report: &R,
+    json: bool,
+    text: impl FnOnce(&R) -> String,
+    picture: Option<&Path>,
+    draw: impl FnOnce(&R) -> Result<String, PictureError>,
+) -> Result<Exit, Failure> {
+    if json {
+        print_json(report)?;
+    } else {
+        print(&text(report))?;
+    }
+    if let Some(path) = picture {
+        write_picture(path, &draw(report)?)?;
+        tell(&format!("wrote {}", path.display()));
+    }
+    Ok(Exit::Done)
 }

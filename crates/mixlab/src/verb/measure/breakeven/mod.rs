@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mixlab_measure::breakeven::{BreakevenOptions, MeasureOptions, chart, measure_breakeven};
-use mixlab_measure::{check_picture, write_picture};
+use mixlab_measure::check_picture;
 
+use super::deliver;
 use crate::arguments::DeviceOption;
 use crate::failure::{Exit, Failure};
-use crate::output::{print, print_json, tell};
 use crate::progress::Display;
 
 /// From which length a mixer is cheaper than softmax attention
@@ -83,18 +83,7 @@ impl Breakeven {
         let mut display = Display::new();
         let report = measure_breakeven(&self.options(), &mut display);
         display.finish();
-        let report = report?;
-        if self.json {
-            print_json(&report)?;
-        } else {
-            print(&text::text(&report))?;
-        }
-        // After the numbers, which a full disk must not take with it.
-        if let Some(path) = &self.chart {
-            write_picture(path, &chart(&report)?)?;
-            tell(&format!("wrote {}", path.display()));
-        }
-        Ok(Exit::Done)
+        deliver(&report?, self.json, text::text, self.chart.as_deref(), chart)
     }
 
     fn options(&self) -> BreakevenOptions {

@@ -5,15 +5,15 @@ mod text;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use mixlab_measure::check_picture;
 use mixlab_measure::depth::{DepthOptions, Scheme, chart, measure_depth};
-use mixlab_measure::{check_picture, write_picture};
 use mixlab_nn::residual::UpdateKind;
 use mixlab_train::set_threads;
 
+use super::deliver;
 use crate::arguments::ConfigSource;
 use crate::failure::{Exit, Failure};
 use crate::input::read_config;
-use crate::output::{print, print_json, tell};
 use crate::progress::Display;
 
 /// Which residual scheme stays trainable at which depth
@@ -107,18 +107,7 @@ impl Depth {
         let mut display = Display::new();
         let report = measure_depth(&config.model, config.objective.is_causal(), &options, &mut display);
         display.finish();
-        let report = report?;
-        if self.json {
-            print_json(&report)?;
-        } else {
-            print(&text::text(&report))?;
-        }
-        // After the numbers, which a full disk must not take with it.
-        if let Some(path) = &self.chart {
-            write_picture(path, &chart(&report)?)?;
-            tell(&format!("wrote {}", path.display()));
-        }
-        Ok(Exit::Done)
+        deliver(&report?, self.json, text::text, self.chart.as_deref(), chart)
     }
 
     fn options(&self) -> Result<DepthOptions, Failure> {
