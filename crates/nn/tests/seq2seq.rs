@@ -233,3 +233,137 @@ fn odd_combinations_are_refused_with_the_reason() {
     let message = refused(EncoderConfig { depth: Some(0), ..encoder() }, model(softmax()));
     assert!(message.contains("`model.depth` is 0"), "{message}");
 }
+
+/// Rows of a state may be exchanged, left out and doubled at any time.
+#[test]
+fn a_state_of_selected_rows_goes_on_as_they_would() {
+    for mixer in causal_mixers().filter(|mixer| mixer.promises(true).streaming) {
+        let name = mixer.name();
+        let model = build(&encoder(), &model(mixer));
+        let (source, target) = (tokens(1, 3, 12), tokens(2, 3, 12));
+        let expected = hidden(&model, source.clone(), target.clone());
+        let mut state = model.state(model.encode(source, &Context::evaluation(3, false))).expect("a state");
+        model.step(target.clone().narrow(1, 0, 5), &mut state);
+        let mut state = state.select(&[2, 0, 2, 1]);
+        let rows =
+            |x: Tensor<3>| Tensor::cat([2, 0, 2, 1].map(|row| x.clone().narrow(0, row, 1)).to_vec(), 0);
+        let picked =
+            Tensor::cat([2, 0, 2, 1].map(|row| target.clone().narrow(0, row, 1)).to_vec(), 0).narrow(1, 5, 7);
+        let found = model.step(picked, &mut state);
+        assert_near(name, found, rows(expected).narrow(1, 5, 7));
+    }
+}
+
+mod searching {
+    use super::*;
+    use mixlab_nn::seq2seq::{Hypothesis, SearchOptions};
+
+    const LETTERS: usize = 4;
+    const MOST: usize = 4;
+    const END: u32 = 3;
+
+    /// A small vocabulary, and weights large enough for opinions.
+    fn model() -> SequenceToSequence {
+        let config = ModelConfig { width: 8, depth: 1, ..super::model(softmax()) };
+        let model =
+            encoder().build(&config, LETTERS, 11, &Device::flex(), Precision::F64).expect("a valid config");
+        let mut values = parameter_values(&model);
+        for value in values.values_mut() {
+            *value = value.clone() * 8.0;
+        }
+        mixlab_nn::with_parameters(model, values)
+    }
+
+    fn memory(model: &SequenceToSequence, seed: u64) -> Memory {
+        let source = tokens(seed, 1, 6).remainder_scalar(LETTERS as i64);
+        model.encode(source, &Context::evaluation(1, false))
+    }
+
+    /// Σ log p of some tokens from the full pass.
+    fn log_probability(model: &SequenceToSequence, memory: &Memory, tokens: &[u32]) -> f64 {
+        let inputs: Vec<i64> =
+            [END].iter().chain(&tokens[..tokens.len() - 1]).map(|&id| i64::from(id)).collect();
+        let inputs = TensorData::new(inputs, [1, tokens.len()]);
+        let inputs: Tensor<2, Int> = Tensor::from_data(inputs, (&Device::flex(), DType::I64));
+        let hidden = model.decode(inputs, memory.clone(), &Context::evaluation(1, true));
+        let logits = numbers(model.logits(hidden));
+        let row = |(row, &token): (&[f64], &u32)| {
+            row[token as usize] - row.iter().map(|x| x.exp()).sum::<f64>().ln()
+        };
+        logits.chunks(LETTERS).zip(tokens).map(row).sum()
+    }
+
+    /// Every target of at most `MOST` tokens that ends.
+    fn all_targets() -> Vec<Vec<u32>> {
+        let mut all = Vec::new();
+        let mut open = vec![Vec::new()];
+        for _ in 0..MOST {
+            let mut next = Vec::new();
+            for tokens in open {
+                for id in 0..LETTERS as u32 {
+                    let grown = [&tokens[..], &[id]].concat();
+                    if id == END { all.push(grown) } else { next.push(grown) }
+                }
+            }
+            open = next;
+        }
+        all
+    }
+
+    fn options(beams: usize, length_penalty: f64) -> SearchOptions {
+        SearchOptions { beams, tokens: MOST, length_penalty, end: END }
+    }
+
+    fn search(model: &SequenceToSequence, seed: u64, options: SearchOptions) -> Vec<Hypothesis> {
+        model.search(memory(model, seed), options).expect("a search")
+    }
+
+    #[test]
+    fn with_beams_enough_the_search_is_exhaustive() {
+        let model = model();
+        for seed in 0..4 {
+            let memory = memory(&model, seed);
+            for penalty in [0.0, 0.6, 1.0] {
+                let score = |tokens: &Vec<u32>| {
+                    log_probability(&model, &memory, tokens)
+                        / ((5.0 + tokens.len() as f64) / 6.0).powf(penalty)
+                };
+                let mut all: Vec<(f64, Vec<u32>)> =
+                    all_targets().into_iter().map(|tokens| (score(&tokens), tokens)).collect();
+                all.sort_by(|a, b| b.0.total_cmp(&a.0));
+                let found = search(&model, seed, options(LETTERS.pow(MOST as u32), penalty));
+                for (hypothesis, (score, tokens)) in found.iter().zip(&all).take(5) {
+                    let ended = [&hypothesis.tokens[..], &[END]].concat();
+                    assert_eq!((&ended, hypothesis.ended), (tokens, true), "seed {seed}, penalty {penalty}");
+                    assert!((hypothesis.score - score).abs() < 1e-9);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_beam_is_greedy_and_more_find_nothing_worse() {
+        let model = model();
+        for seed in 0..8 {
+            let memory = memory(&model, seed);
+            let mut greedy: Vec<u32> = Vec::new();
+            while greedy.len() < MOST && greedy.last() != Some(&END) {
+                let best = (0..LETTERS as u32).max_by(|&a, &b| {
+                    let with = |id| log_probability(&model, &memory, &[&greedy[..], &[id]].concat());
+                    with(a).total_cmp(&with(b))
+                });
+                greedy.extend(best);
+            }
+            let found = search(&model, seed, options(1, 0.0));
+            let written: Vec<u32> = greedy.iter().copied().filter(|&id| id != END).collect();
+            assert_eq!(found[0].tokens, written, "seed {seed}");
+            assert_eq!(found[0].ended, greedy.last() == Some(&END));
+            let expected = log_probability(&model, &memory, &greedy);
+            assert!((found[0].log_probability - expected).abs() < 1e-9);
+            let whole = search(&model, seed, options(LETTERS.pow(MOST as u32), 0.0));
+            assert!(whole[0].log_probability >= found[0].log_probability - 1e-9 || !found[0].ended);
+        }
+        let refused = model.search(memory(&model, 0), options(0, 0.0)).expect_err("no beams").to_string();
+        assert!(refused.contains("beams"), "{refused}");
+    }
+}

@@ -10,7 +10,7 @@
 //! equations 3 to 6; Tay et al., "Are pre-trained convolutions better than pre-trained Transformers?", 2021.
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{
     Activation, ChannelMap, ConvolutionOptions, Dropout, Mask, depthwise_convolution, dropout,
     dynamic_convolution, glu, softmax,
@@ -206,6 +206,12 @@ pub struct ConvolutionState {
 }
 
 impl ConvolutionState {
+    /// The state of some sequences of the batch.
+    pub(super) fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        let pick = |x: &Tensor<3>| x.clone().select(0, rows.clone());
+        ConvolutionState { rows: self.rows.as_ref().map(pick), position: self.position }
+    }
+
     /// Number of positions seen.
     pub fn position(&self) -> usize {
         self.position

@@ -10,7 +10,7 @@
 //! linear time", 2022, section 3.2 and appendix; the count (g−1)·c of the causal mean is the appendix's.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{
     ChunkNormaliser, Mask, MixedChunkOptions, ScoreOptions, ScoreWeight, mixed_chunk_attention,
     score_attention,
@@ -193,6 +193,16 @@ pub struct FlashState {
 }
 
 impl FlashState {
+    /// The state of some sequences of the batch.
+    pub(super) fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        let pick = |x: &Tensor<3>| x.clone().select(0, rows.clone());
+        FlashState {
+            sum: pick(&self.sum),
+            completed: self.completed,
+            present: self.present.as_ref().map(pick),
+        }
+    }
+
     /// Number of positions seen.
     pub fn position(&self) -> usize {
         self.completed + self.in_chunk()

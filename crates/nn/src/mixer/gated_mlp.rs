@@ -6,7 +6,7 @@
 //! al., "Pay attention to MLPs", 2021, equations 1 to 3 and figure 1.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{Activation, Mask, SoftmaxOptions, gated_product, softmax_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -176,6 +176,11 @@ pub struct GmlpState {
 }
 
 impl GmlpState {
+    /// The state of some sequences of the batch.
+    pub(super) fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        GmlpState { rows: self.rows.select(rows), attention: self.attention.select(rows) }
+    }
+
     /// Number of positions seen.
     pub fn position(&self) -> usize {
         self.rows.position()

@@ -6,7 +6,7 @@
 //! equation 19).
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{Activation, LinearOptions, Mask, linear_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,16 @@ pub struct LinearAttentionState {
 }
 
 impl LinearAttentionState {
+    /// The state of some sequences of the batch.
+    pub(super) fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        let pick = |sums: &Tensor<4>| sums.clone().select(0, rows.clone());
+        LinearAttentionState {
+            products: pick(&self.products),
+            keys: pick(&self.keys),
+            position: self.position,
+        }
+    }
+
     /// Number of positions seen.
     pub fn position(&self) -> usize {
         self.position

@@ -1,6 +1,6 @@
 //! What a mixer remembers of the positions it has been stepped through.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use super::{ConvolutionState, FlashState, GmlpState, LinearAttentionState};
 
@@ -43,6 +43,21 @@ impl MixerState {
         }
     }
 
+    /// The state of some rows of the batch, in any order and any number of times.
+    #[must_use]
+    pub fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        match self {
+            MixerState::Attention(cache) => MixerState::Attention(cache.select(rows)),
+            MixerState::Gated(cache) => MixerState::Gated(cache.select(rows)),
+            MixerState::Linear(state) => MixerState::Linear(state.select(rows)),
+            MixerState::Flash(state) => MixerState::Flash(state.select(rows)),
+            MixerState::Rows(cache) => MixerState::Rows(cache.select(rows)),
+            MixerState::Gmlp(state) => MixerState::Gmlp(Box::new(state.select(rows))),
+            MixerState::Convolution(state) => MixerState::Convolution(state.select(rows)),
+            MixerState::None { position } => MixerState::None { position: *position },
+        }
+    }
+
     /// Numbers held.
     pub fn size(&self) -> usize {
         match self {
@@ -76,6 +91,12 @@ impl<const D: usize> RowCache<D> {
         all
     }
 
+    /// The rows of some sequences of the batch.
+    #[must_use]
+    pub fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        RowCache { held: self.held.as_ref().map(|held| held.clone().select(0, rows.clone())) }
+    }
+
     /// Number of positions seen.
     pub fn position(&self) -> usize {
         self.held.as_ref().map_or(0, |rows| rows.dims()[1])
@@ -98,6 +119,12 @@ impl<const D: usize> KeyValueCache<D> {
     /// Appends keys and values of the next positions; gives those of all positions.
     pub fn append(&mut self, key: Tensor<D>, value: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
         (self.keys.append(key), self.values.append(value))
+    }
+
+    /// Keys and values of some sequences of the batch.
+    #[must_use]
+    pub fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        KeyValueCache { keys: self.keys.select(rows), values: self.values.select(rows) }
     }
 
     /// Number of positions seen.

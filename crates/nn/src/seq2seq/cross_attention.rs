@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use mixlab_kernels::{Activation, Mask, SoftmaxOptions, softmax_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,11 +58,42 @@ pub(crate) struct Projected {
     pub(super) value: Tensor<4>,
 }
 
+impl Projected {
+    fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        let pick = |x: &Tensor<4>| x.clone().select(0, rows.clone());
+        Projected { key: pick(&self.key), value: pick(&self.value) }
+    }
+}
+
 impl Memory {
+    /// What decoders of some rows of the batch read, in any order and any number of times.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let [_, m, _] = self.states.dims();
+        let ids = row_ids(rows, &self.states.device());
+        let of_row = |padding: &Arc<[bool]>| -> Arc<[bool]> {
+            rows.iter().flat_map(|&row| padding[row * m..(row + 1) * m].to_vec()).collect()
+        };
+        Memory {
+            states: self.states.clone().select(0, ids.clone()),
+            padding: self.padding.as_ref().map(of_row),
+            projected: self
+                .projected
+                .as_ref()
+                .map(|all| all.iter().map(|projected| projected.select(&ids)).collect()),
+        }
+    }
+
     /// Of an encoder's output and the padding of its source.
     pub fn new(states: Tensor<3>, padding: Option<Arc<[bool]>>) -> Self {
         Memory { states, padding, projected: None }
     }
+}
+
+/// Indices of rows as a tensor.
+pub(super) fn row_ids(rows: &[usize], device: &Device) -> Tensor<1, Int> {
+    let ids: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    Tensor::from_data(TensorData::new(ids, [rows.len()]), (device, DType::I64))
 }
 
 /// Attention of one sequence to another.

@@ -4,6 +4,7 @@
 //! [cross-attention](CrossAttention), channel mixer. Source: Vaswani et al. 2017, section 3.1.
 
 mod cross_attention;
+mod search;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
@@ -21,6 +22,7 @@ use crate::{Builder, Context, ModelConfig, ModelError};
 
 pub(crate) use cross_attention::Projected;
 pub use cross_attention::{CrossAttention, CrossAttentionConfig, Memory};
+pub use search::{Hypothesis, SearchOptions};
 
 /// The encoder beside a decoder, as far as it differs from it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,6 +107,19 @@ pub struct DecoderState {
     layers: Vec<MixerState>,
     memory: Memory,
     position: usize,
+}
+
+impl DecoderState {
+    /// The state of some rows of the batch, in any order and any number of times.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let ids = cross_attention::row_ids(rows, &self.memory.states.device());
+        DecoderState {
+            layers: self.layers.iter().map(|layer| layer.select(&ids)).collect(),
+            memory: self.memory.select(rows),
+            position: self.position,
+        }
+    }
 }
 
 impl SequenceToSequence {
