@@ -132,7 +132,7 @@ impl ResidualConfig {
             let refuse = |reason: &str, remedy: String| {
                 Err(ModelError::Unsupported {
                     method: self.name().to_owned(),
-                    purpose: "this residual scheme",
+                    purpose: "these constants",
                     reason: reason.to_owned(),
                     remedy,
                 })
