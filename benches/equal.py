@@ -10,7 +10,6 @@ as many multiply-adds as the reference, and the number of updates, chosen so tha
 
 import argparse
 import json
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -125,7 +124,10 @@ def forward(report: dict) -> int:
 
 def fitted(config: Path, keys: dict, inner: str, guess: float, wanted: int) -> tuple[dict, dict]:
     """Keys with an inner width at which a forward pass takes `wanted` multiply-adds, and the plan of that."""
-    at = lambda expansion: plan(config, {**keys, inner: expansion})
+
+    def at(expansion: float) -> dict:
+        return plan(config, {**keys, inner: expansion})
+
     # Linear in the inner width: two counts give the third.
     low, high = guess / 2, guess
     counts = forward(at(low)), forward(at(high))
@@ -193,8 +195,36 @@ def sweep(task: str, length: int, wanted: int, options: list[str]) -> str:
     )
 
 
+def table() -> None:
+    """Mean and sample standard deviation of the first metric of every sweep that has begun; failures are told."""
+    names = [f"{task}-{length}" for task in TASKS for length in LENGTHS]
+    cells: dict[str, dict[str, str]] = {}
+    for name in names:
+        path = ROOT / "runs/equal" / name / "table.json"
+        if not path.exists():
+            continue
+        for row in json.loads(path.read_text())["rows"]:
+            summary = row["columns"][0]["summary"]
+            shown = "–"
+            if summary:
+                deviation = summary["deviation"]
+                shown = f"{summary['mean']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+                shown += "" if row["finished"] == 3 else f" (n = {row['finished']})"
+            if row["failed"]:
+                shown += f", {row['failed']} failed"
+            cells.setdefault(row["coordinates"][0], {})[name] = shown
+    if not cells:
+        sys.exit("error: no sweep of configs/equal has run\nhint: mixlab sweep configs/equal/causal-128.toml")
+    print("| mixer | " + " | ".join(names) + " |")
+    print("|---|" + "--:|" * len(names))
+    for mixer, found in cells.items():
+        print(f"| `{mixer}` | " + " | ".join(found.get(name, "–") for name in names) + " |")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Compares every mixer at equal multiply-adds.")
-    parser.add_argument("what", choices=["write", "table"])
+    parser.add_argument("what", choices=["write", "table"], help="the sweeps beforehand, or the table afterwards")
     if parser.parse_args().what == "write":
         write()
+    else:
+        table()
