@@ -2,14 +2,14 @@
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::cpu;
 use crate::Activation;
-use crate::gradients::propagate;
+use crate::gradients::{AffineState, propagate, track_affine};
 use crate::operand::Operand;
 
 #[backend_extension(Autodiff, Flex)]
@@ -40,38 +40,23 @@ impl<C: CheckpointStrategy> LinearBackend for Autodiff<Flex, C> {
         bias: Operand<Self>,
         activation: Activation,
     ) -> FloatTensor<Self> {
-        let bias = bias.into_option();
-        // The node of x stands for an absent bias; no gradient is registered for it there.
-        let nodes = [x.node(), weight.node(), bias.as_ref().unwrap_or(&x).node()];
-        let has_bias = bias.is_some();
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let bias = bias.map(|bias| bias.into_primitive());
-        match LinearBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::UnTracked(preparation) => {
-                preparation.finish(cpu::forward(x, weight, bias.as_ref(), activation, false).0)
-            }
-            OpsKind::Tracked(preparation) => {
-                let (y, saved) = cpu::forward(x, weight, bias.as_ref(), activation, true);
-                preparation.finish(State { saved, has_bias }, y)
-            }
-        }
+        track_affine::<C, _, _>(
+            LinearBackward,
+            [x, weight],
+            bias.into_option(),
+            |x, weight, bias, tracked| cpu::forward(x, weight, bias, activation, tracked),
+        )
     }
-}
-
-#[derive(Clone, Debug)]
-struct State {
-    saved: cpu::Saved,
-    has_bias: bool,
 }
 
 #[derive(Debug)]
 struct LinearBackward;
 
 impl Backward<Flex, 3> for LinearBackward {
-    type State = State;
+    type State = AffineState<cpu::Saved>;
 
-    fn backward(self, ops: Ops<State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        propagate(ops, gradients, |dy, State { saved, has_bias }, [x, weight, bias]| {
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        propagate(ops, gradients, |dy, AffineState { saved, has_bias }, [x, weight, bias]| {
             cpu::backward(dy, &saved, [x, weight, bias && has_bias])
         });
     }
