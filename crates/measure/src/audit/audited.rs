@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 use mixlab_core::{Key, Precision};
 use mixlab_nn::mixer::Lengths;
 use mixlab_nn::{Context, ModelError, Promises, backward_from};
@@ -61,10 +61,7 @@ pub trait Audited {
         upstream: Tensor<3>,
         context: &Context,
     ) -> Differentiated {
-        let x = Tensor::from_inner(x).require_grad();
-        let value = self.forward(layer, x.clone(), context);
-        let gradients = backward_from(value.clone(), upstream);
-        Differentiated { input: x.grad(&gradients), value: value.inner(), parameters: BTreeMap::new() }
+        Differentiated::of(x, upstream, |x| self.forward(layer, x, context), |_| BTreeMap::new())
     }
 }
 
@@ -77,4 +74,24 @@ pub struct Differentiated {
     pub input: Option<Tensor<3>>,
     /// Gradients of the parameters that took part, by path.
     pub parameters: BTreeMap<String, Tensor<1>>,
+}
+
+impl Differentiated {
+    /// The value of `forward` at `x` and the gradients of `Σ y ⊙ upstream`, of which `parameters` takes its own. `x` and
+    /// `upstream` are not tracked.
+    pub fn of(
+        x: Tensor<3>,
+        upstream: Tensor<3>,
+        forward: impl FnOnce(Tensor<3>) -> Tensor<3>,
+        parameters: impl FnOnce(&mut Gradients) -> BTreeMap<String, Tensor<1>>,
+    ) -> Self {
+        let x = Tensor::from_inner(x).require_grad();
+        let value = forward(x.clone());
+        let mut gradients = backward_from(value.clone(), upstream);
+        Differentiated {
+            value: value.inner(),
+            input: x.grad_remove(&mut gradients),
+            parameters: parameters(&mut gradients),
+        }
+    }
 }

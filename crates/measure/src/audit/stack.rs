@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Gradients, Int, Tensor, TensorData};
 use mixlab_core::{Key, Precision};
 use mixlab_nn::embed::ImageShape;
 use mixlab_nn::mixer::{Lengths, MixerState};
 use mixlab_nn::{
     Block, Classifier, ClassifierInput, Context, LanguageModel, ModelConfig, ModelError, Promises,
-    backward_from, named_parameters, parameter_gradients, parameter_values, with_parameters,
+    named_parameters, parameter_gradients, parameter_values, with_parameters,
 };
 
 use super::{Audited, Differentiated};
@@ -227,13 +227,7 @@ impl Audited for Stack {
         context: &Context,
     ) -> Differentiated {
         let block = self.block(layer).clone().train();
-        let x = Tensor::from_inner(x).require_grad();
-        let value = block.forward(x.clone(), context);
-        let mut gradients = backward_from(value.clone(), upstream);
-        Differentiated {
-            value: value.inner(),
-            input: x.grad_remove(&mut gradients),
-            parameters: parameter_gradients(&block, &mut gradients),
-        }
+        let parameters = |gradients: &mut Gradients| parameter_gradients(&block, gradients);
+        Differentiated::of(x, upstream, |x| block.forward(x, context), parameters)
     }
 }

@@ -131,15 +131,10 @@ impl Audited for Spoiled {
         if layer != self.at {
             return self.sound.differentiate(layer, x, upstream, context);
         }
-        let tracked = Tensor::from_inner(x).require_grad();
-        let value = self.forward(layer, tracked.clone(), context);
-        let gradients = mixlab_nn::backward_from(value.clone(), upstream);
+        let sound =
+            Differentiated::of(x, upstream, |x| self.forward(layer, x, context), |_| Default::default());
         let factor = if kernels_are_used() { self.layer.gradient } else { 1.0 };
-        Differentiated {
-            value: value.inner(),
-            input: tracked.grad(&gradients).map(|gradient| gradient.mul_scalar(factor)),
-            parameters: Default::default(),
-        }
+        Differentiated { input: sound.input.map(|gradient| gradient.mul_scalar(factor)), ..sound }
     }
 }
 
