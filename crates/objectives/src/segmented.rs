@@ -39,31 +39,35 @@ pub(crate) fn gradients_in_segments<M: Module>(
     segment: usize,
 ) -> (Tensor<1>, ByPath) {
     let valid = model.valid();
-    let mut pieces = Segments::forward(ends.backbone(&valid), ends.embed(&valid, false), context, segment);
+    let (segments, last) =
+        Segments::forward(ends.backbone(&valid), ends.embed(&valid, false), context, segment);
     let mut sums = ByPath::new();
     let backbone = ends.backbone(model);
 
-    let top = tracked(pieces.output());
+    let top = tracked(last);
     let loss = ends.loss(model, backbone.finish(top.clone()));
     let mut gradients = loss.backward();
     let upstream = input_gradient(&top, &mut gradients);
     add_gradients(&mut sums, parameter_gradients(model, &mut gradients));
 
-    let (upstream, _) = pieces.backward(backbone, "backbone", upstream, context, &mut sums);
+    let (upstream, _) = segments.backward(backbone, "backbone", upstream, context, &mut sums);
     let mut gradients = backward_from(ends.embed(model, true), upstream);
     add_gradients(&mut sums, parameter_gradients(model, &mut gradients));
     (loss.inner(), sums)
 }
 
-/// The segments of a stack with the input of each, and the output of the last, all without a graph.
-pub(crate) struct Segments {
-    inputs: Vec<(Range<usize>, Tensor<3>)>,
-    output: Option<Tensor<3>>,
-}
+/// The segments of a stack with the input of each, without a graph.
+pub(crate) struct Segments(Vec<(Range<usize>, Tensor<3>)>);
 
 impl Segments {
-    /// Runs `x` through the blocks, which have no graph; what `context` remembers of another sequence has none either.
-    pub fn forward(backbone: &Backbone, x: Tensor<3>, context: &Context, segment: usize) -> Self {
+    /// Runs `x` through the blocks, which have no graph; what `context` remembers of another sequence has none either. Gives
+    /// the output of the last block too.
+    pub fn forward(
+        backbone: &Backbone,
+        x: Tensor<3>,
+        context: &Context,
+        segment: usize,
+    ) -> (Self, Tensor<3>) {
         let blocks = backbone.blocks().len();
         let (mut x, mut inputs) = (x, Vec::new());
         for start in (0..blocks).step_by(segment) {
@@ -71,15 +75,7 @@ impl Segments {
             inputs.push((range.clone(), x.clone()));
             x = backbone.run(range, x, context);
         }
-        Segments { inputs, output: Some(x) }
-    }
-
-    /// The output of the last block, once.
-    ///
-    /// # Panics
-    /// The second time.
-    pub fn output(&mut self) -> Tensor<3> {
-        self.output.take().expect("an output is taken once")
+        (Segments(inputs), x)
     }
 
     /// Sends the gradient of the output back through the blocks and adds those of their parameters to `sums`, beneath
@@ -93,7 +89,7 @@ impl Segments {
         sums: &mut ByPath,
     ) -> (Tensor<3>, Option<Tensor<3>>) {
         let (mut upstream, mut of_memory) = (upstream, None);
-        for (segment, input) in self.inputs.into_iter().rev() {
+        for (segment, input) in self.0.into_iter().rev() {
             let input = tracked(input);
             let memory = context.memory.as_ref().map(|memory| tracked(memory.states.clone()));
             let context = Context {

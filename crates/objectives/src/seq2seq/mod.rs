@@ -55,14 +55,13 @@ pub fn segmented_gradients(
     let valid = model.valid();
     let source_context = pairs.source_context();
     let source = valid.embedding().forward(pairs.source.clone().inner(), &source_context);
-    let mut encoder = Segments::forward(valid.encoder(), source, &source_context, segment);
-    let encoded = encoder.output();
+    let (encoder, encoded) = Segments::forward(valid.encoder(), source, &source_context, segment);
     let states = valid.encoder().finish(encoded.clone());
     let context = pairs.target_context(Memory::new(states, source_context.mask.padding.clone()));
     let target = valid.embedding().forward(pairs.target.inputs().inner(), &context);
-    let mut decoder = Segments::forward(valid.decoder(), target, &context, segment);
+    let (decoder, last) = Segments::forward(valid.decoder(), target, &context, segment);
 
-    let top = tracked(decoder.output());
+    let top = tracked(last);
     let loss = hidden_loss(model.output_weight(), model.decoder().finish(top.clone()), &pairs.target);
     let mut gradients = loss.backward();
     let upstream = input_gradient(&top, &mut gradients);
