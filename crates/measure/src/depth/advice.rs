@@ -12,7 +12,6 @@ pub(super) const FLAT: f64 = 2.0;
 /// at the smallest, the one that stands the largest learning rate, or if that was not looked for, that moves the output
 /// most.
 pub(super) fn advise(schemes: &[SchemeReport], optimizer: UpdateKind) -> String {
-    let name = name(optimizer);
     let under = |scheme: &SchemeReport| {
         let of = |trained| {
             scheme
@@ -46,11 +45,11 @@ pub(super) fn advise(schemes: &[SchemeReport], optimizer: UpdateKind) -> String 
         flat.rev().max_by(|a, b| rank(&a.1).partial_cmp(&rank(&b.1)).unwrap_or(std::cmp::Ordering::Equal))
     else {
         return format!(
-            "Under {name} no scheme measured keeps the size of an update: prefer a smaller depth, or a long warm-up."
+            "Under {optimizer} no scheme measured keeps the size of an update: prefer a smaller depth, or a long warm-up."
         );
     };
     let (Some(first), Some(last)) = (update.points.first(), update.points.last()) else {
-        return format!("Under {name} nothing was measured.");
+        return format!("Under {optimizer} nothing was measured.");
     };
     let percent = |value: Option<f64>| format!("{:.2} %", 100.0 * value.unwrap_or(f64::NAN));
     let worst = all
@@ -59,7 +58,7 @@ pub(super) fn advise(schemes: &[SchemeReport], optimizer: UpdateKind) -> String 
         .filter(|(other, _)| other != scheme)
         .max_by(|a, b| a.1.total_cmp(&b.1));
     let mut sentence = format!(
-        "Under {name} use {scheme}: its first update moves the output by {} at {} blocks and {} at {}",
+        "Under {optimizer} use {scheme}: its first update moves the output by {} at {} blocks and {} at {}",
         percent(last.first),
         last.depth,
         percent(first.first),
@@ -72,15 +71,6 @@ pub(super) fn advise(schemes: &[SchemeReport], optimizer: UpdateKind) -> String 
         sentence.push_str(&format!(", while {other} moves it by {}", percent(Some(moved))));
     }
     sentence + "."
-}
-
-/// Of an optimiser in a sentence.
-pub(super) fn name(kind: UpdateKind) -> &'static str {
-    match kind {
-        UpdateKind::Sgd => "SGD",
-        UpdateKind::Adam => "Adam",
-        UpdateKind::Lamb => "LAMB",
-    }
 }
 
 #[cfg(test)]

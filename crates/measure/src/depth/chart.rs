@@ -3,7 +3,6 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::advice::name;
 use super::{DepthReport, SchemeReport};
 use crate::picture::{
     Curve, FAINT, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, log_log, svg, text,
@@ -36,7 +35,7 @@ pub fn chart(report: &DepthReport) -> Result<String, PictureError> {
         let all: Vec<f64> = all.collect();
         for (panel, area) in plots.split_evenly((1, panels)).iter().enumerate() {
             let update = &report.schemes[0].updates[2 * panel];
-            let heading = format!("{}, learning rate {}", name(update.optimizer), update.learning_rate);
+            let heading = format!("{}, learning rate {}", update.optimizer, update.learning_rate);
             draw(area, &heading, &report.depths, &all, &curves[panel])?;
         }
         legend(&side, "residual scheme", labels.iter().copied().enumerate())

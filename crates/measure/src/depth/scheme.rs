@@ -45,12 +45,7 @@ impl fmt::Display for Scheme {
         let text = match self.0 {
             ResidualConfig::ScaledPostNorm { update: Some(update), .. }
             | ResidualConfig::ScaledPreNorm { update: Some(update), .. } => {
-                let update = match update {
-                    UpdateKind::Sgd => "sgd",
-                    UpdateKind::Adam => "adam",
-                    UpdateKind::Lamb => "lamb",
-                };
-                format!("{name}:{update}")
+                format!("{name}:{}", update.name())
             }
             _ => name.to_owned(),
         };

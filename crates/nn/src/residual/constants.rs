@@ -18,6 +18,8 @@
 //!
 //! Sources: Wang et al., "DeepNet: scaling Transformers to 1,000 layers", 2022, figure 2; kexue.fm 8978 (2022).
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,28 @@ pub enum UpdateKind {
     Adam,
     /// Updates as long as the parameter: LAMB.
     Lamb,
+}
+
+impl UpdateKind {
+    /// Name in a config.
+    pub fn name(self) -> &'static str {
+        match self {
+            UpdateKind::Sgd => "sgd",
+            UpdateKind::Adam => "adam",
+            UpdateKind::Lamb => "lamb",
+        }
+    }
+}
+
+/// As it is written in a sentence.
+impl fmt::Display for UpdateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            UpdateKind::Sgd => "SGD",
+            UpdateKind::Adam => "Adam",
+            UpdateKind::Lamb => "LAMB",
+        })
+    }
 }
 
 /// Where a sublayer stands, with the residual sublayers of the stacks.

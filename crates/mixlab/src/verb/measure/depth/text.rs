@@ -1,7 +1,6 @@
 //! An examination of depth as text.
 
 use mixlab_measure::depth::{DepthReport, SchemeReport, UpdateReport};
-use mixlab_nn::residual::UpdateKind;
 
 use crate::output::{columns, fold};
 
@@ -27,11 +26,7 @@ pub(super) fn text(report: &DepthReport) -> String {
 
 /// Optimiser, learning rate and norms of one table.
 fn heading(update: &UpdateReport) -> String {
-    let optimizer = match update.optimizer {
-        UpdateKind::Sgd => "SGD",
-        UpdateKind::Adam => "Adam",
-        UpdateKind::Lamb => "LAMB",
-    };
+    let optimizer = update.optimizer;
     let norms = if update.norms_trained { "trained" } else { "frozen" };
     format!("{optimizer}, learning rate {}, norms {norms}", update.learning_rate)
 }
@@ -72,7 +67,7 @@ fn rates(report: &DepthReport) -> String {
     let mut rows = vec![header("largest learning rate", report, &[])];
     for scheme in &report.schemes {
         for update in scheme.updates.iter().filter(|update| update.norms_trained) {
-            let optimizer = format!("{:?}", update.optimizer).to_lowercase();
+            let optimizer = update.optimizer.name();
             let mut row = vec![format!("  {} under {optimizer}", scheme.scheme)];
             row.extend(update.points.iter().map(|point| {
                 format!(
