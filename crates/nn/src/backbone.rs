@@ -80,7 +80,7 @@ impl Block {
         let of_cross = |profile: &mut Profile| {
             let builder = builder.child("cross");
             cross.map(|cross| {
-                let attention = CrossAttention::new(cross, config.width, layer, &builder.child("attention"));
+                let attention = cross.init(config.width, layer, &builder.child("attention"));
                 let read = |x: Tensor<3>| {
                     let (memory, context) =
                         (Memory::new(x.clone(), None), Context::evaluation(x.dims()[0], false));

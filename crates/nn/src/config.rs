@@ -11,6 +11,7 @@ use crate::head::{HeadConfig, Pooling, ReadoutConfig};
 use crate::mixer::{Lengths, MixerConfig};
 use crate::position::PositionConfig;
 use crate::residual::{ResidualConfig, Stack};
+use crate::seq2seq::{EncoderConfig, SequenceToSequence};
 use crate::{
     Builder, Classifier, ClassifierInput, HybridConfig, Initialisation, InitialisationConfig, LanguageModel,
     ModelError, NormConfig, RecomputeConfig,
@@ -31,6 +32,10 @@ pub struct ModelConfig {
     pub max_length: usize,
     /// The token mixer of every block.
     pub mixer: MixerConfig,
+    /// An encoder beside the blocks, which then are the decoder that reads it. Only the objectives that write a target,
+    /// `sequence_to_sequence` and `span_corruption`, have a use for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderConfig>,
     /// Layers with another token mixer; absent: all have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hybrid: Option<HybridConfig>,
@@ -120,6 +125,7 @@ impl ModelConfig {
             depth: default_depth(),
             max_length: default_max_length(),
             mixer,
+            encoder: None,
             hybrid: None,
             channel: None,
             residual: ResidualConfig::default(),
@@ -181,9 +187,12 @@ impl ModelConfig {
         self.initialisation.clone().unwrap_or_else(suitable).into()
     }
 
-    /// The blocks as the only stack of a model.
+    /// The blocks as a stack: the only one of a model, or its decoder.
     pub fn stack(&self) -> Stack {
-        Stack::Only { sublayers: self.sublayers() }
+        match &self.encoder {
+            Some(encoder) => encoder.stacks(self)[1],
+            None => Stack::Only { sublayers: self.sublayers() },
+        }
     }
 
     /// Number of residual sublayers, the L of depth-dependent initialisation.
@@ -197,7 +206,28 @@ impl ModelConfig {
     /// # Errors
     /// The first thing that is wrong, by its dotted key.
     pub fn validate(&self) -> Result<(), ModelError> {
-        self.validate_in(self.stack())
+        match &self.encoder {
+            Some(encoder) => encoder.validate(self),
+            None => self.validate_in(self.stack()),
+        }
+    }
+
+    /// Whether the model has no encoder, as is fit for `purpose`.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] of a model with an encoder.
+    pub fn check_one_stack(&self, purpose: &'static str) -> Result<(), ModelError> {
+        if self.encoder.is_none() {
+            return Ok(());
+        }
+        Err(ModelError::Unsupported {
+            method: "model.encoder".to_owned(),
+            purpose,
+            reason: "such a model reads one sequence, so that an encoder has nothing to read".to_owned(),
+            remedy: "leave out `model.encoder`, or set `objective.kind = \"sequence_to_sequence\"` or \
+                     \"span_corruption\""
+                .to_owned(),
+        })
     }
 
     /// The same for one stack of a model with two.
@@ -288,9 +318,34 @@ impl ModelConfig {
         device: &Device,
         precision: Precision,
     ) -> Result<LanguageModel, ModelError> {
+        self.check_one_stack("a language model")?;
         self.validate()?;
         let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
         let model = LanguageModel::new(self, vocabulary, &builder)?;
+        builder.finish()?;
+        Ok(model)
+    }
+
+    /// Makes the encoder–decoder that `encoder` asks for; every parameter is a function of (`seed`, its path).
+    ///
+    /// # Errors
+    /// What [`ModelConfig::validate`] finds; [`ModelError::Unsupported`] without an encoder.
+    pub fn build_sequence_to_sequence(
+        &self,
+        vocabulary: usize,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<SequenceToSequence, ModelError> {
+        let encoder = self.encoder.as_ref().ok_or_else(|| ModelError::Unsupported {
+            method: "a model without `model.encoder`".to_owned(),
+            purpose: "an encoder–decoder",
+            reason: "nothing reads the source".to_owned(),
+            remedy: "add `[model.encoder]`".to_owned(),
+        })?;
+        self.validate()?;
+        let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
+        let model = SequenceToSequence::new(encoder, self, vocabulary, &builder)?;
         builder.finish()?;
         Ok(model)
     }
@@ -317,6 +372,7 @@ impl ModelConfig {
         device: &Device,
         precision: Precision,
     ) -> Result<Classifier, ModelError> {
+        self.check_one_stack("a classifier")?;
         let config = self.for_input(input)?;
         config.validate()?;
         config.check_direction(false)?;

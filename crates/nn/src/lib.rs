@@ -30,6 +30,7 @@ pub mod mixer;
 pub mod norm;
 pub mod position;
 pub mod residual;
+pub mod search;
 pub mod seq2seq;
 
 pub use backbone::{Backbone, Block, ChannelSublayer};

@@ -1,13 +1,14 @@
 //! A language model: embedding, backbone, output projection.
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use mixlab_kernels::{Activation, linear};
 
 use crate::backbone::Backbone;
 use crate::embed::{Embedding, EmbeddingSizes};
 use crate::head::Head;
 use crate::mixer::MixerState;
+use crate::seq2seq::row_ids;
 use crate::{Builder, Context, ModelConfig, ModelError};
 
 /// A model over tokens, for causal or masked language modelling.
@@ -29,6 +30,14 @@ impl ModelState {
     /// Number of tokens seen.
     pub fn position(&self) -> usize {
         self.position
+    }
+
+    /// The state of some rows of the batch, in any order and any number of times.
+    #[must_use]
+    pub fn select(&self, rows: &[usize], device: &Device) -> Self {
+        let rows = row_ids(rows, device);
+        let layers = self.layers.iter().map(|layer| layer.select(&rows)).collect();
+        ModelState { layers, position: self.position }
     }
 
     /// Numbers held for all layers together.

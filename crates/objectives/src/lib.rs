@@ -6,3 +6,5 @@ pub mod classification;
 pub mod language;
 mod segmented;
 pub mod seq2seq;
+
+pub use segmented::ByPath;

@@ -8,7 +8,7 @@ use mixlab_core::{Key, Precision, Purpose};
 use mixlab_kernels::Mask;
 use mixlab_nn::mixer::{MixerConfig, SoftmaxAttentionConfig};
 use mixlab_nn::residual::{DeepNormConstants, ResidualConfig};
-use mixlab_nn::seq2seq::{CrossAttentionConfig, EncoderConfig, SequenceToSequence};
+use mixlab_nn::seq2seq::{CrossAttentionConfig, EncoderConfig, SequenceToSequence, SoftmaxCrossConfig};
 use mixlab_nn::{Context, DropoutConfig, Mode, ModelConfig, parameter_gradients};
 use mixlab_objectives::language::LanguageBatch;
 use mixlab_objectives::seq2seq::{SequencePairs, segmented_gradients, sequence_to_sequence_loss};
@@ -20,7 +20,10 @@ const TARGET: usize = 4;
 
 fn model(residual: ResidualConfig) -> SequenceToSequence {
     let attention = SoftmaxAttentionConfig { heads: 2, ..SoftmaxAttentionConfig::default() };
+    let cross = SoftmaxCrossConfig { heads: 2, attention_dropout: 0.1 };
+    let cross = CrossAttentionConfig::SoftmaxAttention(cross);
     let model = ModelConfig {
+        encoder: Some(EncoderConfig { depth: Some(3), cross, ..EncoderConfig::default() }),
         width: 8,
         depth: 5,
         max_length: 8,
@@ -28,9 +31,8 @@ fn model(residual: ResidualConfig) -> SequenceToSequence {
         dropout: DropoutConfig { branch: 0.2, embedding: 0.1, ..DropoutConfig::default() },
         ..ModelConfig::new(MixerConfig::SoftmaxAttention(attention))
     };
-    let cross = CrossAttentionConfig { heads: 2, attention_dropout: 0.1 };
-    let encoder = EncoderConfig { depth: Some(3), cross, ..EncoderConfig::default() };
-    encoder.build(&model, VOCABULARY, 3, &Device::flex(), Precision::F64).expect("a valid config").train()
+    let model = model.build_sequence_to_sequence(VOCABULARY, 3, &Device::flex(), Precision::F64);
+    model.expect("a valid config").train()
 }
 
 fn ids(seed: u64, count: usize) -> Vec<u32> {

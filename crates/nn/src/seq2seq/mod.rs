@@ -3,12 +3,10 @@
 //! Both stacks are made of the same parts as every other model. A block of the decoder has three sublayers: token mixer,
 //! [cross-attention](CrossAttention), channel mixer. Source: Vaswani et al. 2017, section 3.1.
 
-mod cross_attention;
-mod search;
+mod cross;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
-use mixlab_core::Precision;
+use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{Activation, linear};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,9 +18,11 @@ use crate::mixer::{MixerConfig, MixerState};
 use crate::residual::Stack;
 use crate::{Builder, Context, ModelConfig, ModelError};
 
-pub(crate) use cross_attention::Projected;
-pub use cross_attention::{CrossAttention, CrossAttentionConfig, Memory};
-pub use search::{Hypothesis, SearchOptions};
+pub use cross::{
+    CrossAttention, CrossAttentionConfig, GatedCross, GatedCrossConfig, Memory, SoftmaxCross,
+    SoftmaxCrossConfig,
+};
+pub(crate) use cross::{Projected, row_ids};
 
 /// The encoder beside a decoder, as far as it differs from it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,7 @@ impl EncoderConfig {
     /// The encoder as a model of its own beside the decoder `model`.
     pub fn model(&self, model: &ModelConfig) -> ModelConfig {
         ModelConfig {
+            encoder: None,
             depth: self.depth.unwrap_or(model.depth),
             max_length: self.max_length.unwrap_or(model.max_length),
             mixer: self.mixer.clone().unwrap_or_else(|| model.mixer.clone()),
@@ -68,27 +69,9 @@ impl EncoderConfig {
         for (config, stack) in [self.model(model), model.clone()].iter().zip(stacks) {
             config.validate_in(stack)?;
         }
+        self.model(model).check_direction(false)?;
         model.check_direction(true)?;
         self.cross.validate(model.width)
-    }
-
-    /// Makes the model; every parameter is a function of (`seed`, its path).
-    ///
-    /// # Errors
-    /// What [`EncoderConfig::validate`] finds.
-    pub fn build(
-        &self,
-        model: &ModelConfig,
-        vocabulary: usize,
-        seed: u64,
-        device: &Device,
-        precision: Precision,
-    ) -> Result<SequenceToSequence, ModelError> {
-        self.validate(model)?;
-        let builder = Builder::new(seed, device, precision, model.initialisation(), model.sublayers());
-        let model = SequenceToSequence::new(self, model, vocabulary, &builder)?;
-        builder.finish()?;
-        Ok(model)
     }
 }
 
@@ -113,7 +96,7 @@ impl DecoderState {
     /// The state of some rows of the batch, in any order and any number of times.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
-        let ids = cross_attention::row_ids(rows, &self.memory.states.device());
+        let ids = row_ids(rows, &self.memory.states.device());
         DecoderState {
             layers: self.layers.iter().map(|layer| layer.select(&ids)).collect(),
             memory: self.memory.select(rows),
@@ -123,7 +106,7 @@ impl DecoderState {
 }
 
 impl SequenceToSequence {
-    fn new(
+    pub(crate) fn new(
         config: &EncoderConfig,
         model: &ModelConfig,
         vocabulary: usize,
