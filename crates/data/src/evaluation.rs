@@ -74,6 +74,11 @@ impl EvaluationData {
         Ok(EvaluationData { padding_id: tokenizer.padding(), corpus, options, windows })
     }
 
+    /// Number of windows.
+    pub fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
     /// Number of batches.
     pub fn batches(&self) -> usize {
         self.windows.len().div_ceil(self.options.batch)

@@ -3,6 +3,8 @@
 mod batch;
 mod evaluation;
 mod rows;
+mod sentinels;
+mod spans;
 mod training;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -12,6 +14,8 @@ use crate::{DataConfig, DataError, Documents, read};
 pub use batch::PairBatch;
 pub use evaluation::PairEvaluation;
 pub use rows::PairOptions;
+pub use sentinels::sentinel_text;
+pub use spans::{SpanConfig, hide_spans};
 pub use training::PairTraining;
 
 /// Sources, each with its target.

@@ -1,5 +1,6 @@
 //! Pairs as rows of token ids.
 
+use super::batch::PairRow;
 use super::{PairBatch, Pairs};
 use crate::{Corpus, DataError, Tokenizer};
 
@@ -73,50 +74,22 @@ impl Rows {
 
     /// A batch of (row, sample, whether it counts).
     pub fn batch(&self, rows: impl Iterator<Item = (usize, u64, bool)>) -> PairBatch {
-        let rows: Vec<_> = rows.collect();
-        let longest = |corpus: &Corpus, most: usize| match self.options.full_length {
-            true => most,
-            false => rows.iter().map(|&(row, ..)| corpus.span(row).len().min(most)).max().unwrap_or(0),
-        };
-        let mut batch = PairBatch {
-            batch: rows.len(),
-            source_length: longest(&self.sources, self.options.source_length),
-            target_length: longest(&self.targets, self.options.target_length),
-            ..PairBatch::default()
-        };
-        let (mut source_real, mut target_real) = (Vec::new(), Vec::new());
-        for (row, sample, counts) in rows {
-            let text = self.text(&self.sources, row, batch.source_length);
-            source_real.extend((0..batch.source_length).map(|position| position <= text.len()));
-            self.fill(&mut batch.sources, text.iter().copied().chain([self.end]), batch.source_length);
-            let text = self.text(&self.targets, row, batch.target_length);
-            let real = |position: usize| position <= text.len();
-            target_real.extend((0..batch.target_length).map(real));
-            self.fill(
-                &mut batch.inputs,
-                [self.end].into_iter().chain(text.iter().copied()),
-                batch.target_length,
-            );
-            self.fill(&mut batch.targets, text.iter().copied().chain([self.end]), batch.target_length);
-            let weight = |position| f32::from(u8::from(counts && real(position)));
-            batch.weights.extend((0..batch.target_length).map(weight));
-            batch.samples.push(sample);
-        }
-        let absent_if_full = |real: Vec<bool>| real.contains(&false).then_some(real);
-        batch.source_padding = absent_if_full(source_real);
-        batch.target_padding = absent_if_full(target_real);
-        batch
+        let PairOptions { source_length, target_length, full_length, .. } = self.options;
+        let rows: Vec<PairRow> = rows
+            .map(|(row, sample, counts)| PairRow {
+                source: text(&self.sources, row, source_length),
+                target: text(&self.targets, row, target_length),
+                sample,
+                counts,
+            })
+            .collect();
+        let full = full_length.then_some([source_length, target_length]);
+        PairBatch::of_rows(&rows, full, self.end, self.padding)
     }
+}
 
-    /// The tokens of a text that leave one of `length` positions to the end-of-text token.
-    fn text<'c>(&self, corpus: &'c Corpus, row: usize, length: usize) -> &'c [u32] {
-        let text = corpus.document(row);
-        &text[..text.len().min(length - 1)]
-    }
-
-    fn fill(&self, out: &mut Vec<u32>, ids: impl Iterator<Item = u32>, length: usize) {
-        let end = out.len() + length;
-        out.extend(ids);
-        out.resize(end, self.padding);
-    }
+/// The tokens of a text that leave one of `length` positions to the end-of-text token.
+fn text(corpus: &Corpus, row: usize, length: usize) -> Vec<u32> {
+    let text = corpus.document(row);
+    text[..text.len().min(length - 1)].to_vec()
 }
