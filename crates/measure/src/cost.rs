@@ -64,6 +64,32 @@ impl MultiplyAdds {
         }
     }
 
+    /// Of an encoder–decoder that reads `source` positions and writes `target`.
+    ///
+    /// # Panics
+    /// If the model has no encoder.
+    pub fn of_sequence_to_sequence(
+        model: &ModelConfig,
+        vocabulary: usize,
+        rows: usize,
+        [source, target]: [usize; 2],
+    ) -> Self {
+        let encoder = model.encoder.as_ref().expect("an encoder–decoder");
+        let read = MultiplyAdds::of_blocks(&encoder.model(model), (rows, source), false);
+        let written = MultiplyAdds::of_language_model(model, vocabulary, (rows, target), true, 1.0);
+        let cross = encoder.cross.cost(model.width, [source, target]) * (rows * model.blocks()) as u64;
+        let width = model.width as u64;
+        let sources = if model.embedding.projection { (rows * source) as u64 * width * width } else { 0 };
+        MultiplyAdds {
+            projections: read.projections + written.projections + cross.projections,
+            mixing: read.mixing + written.mixing + cross.mixing,
+            channels: read.channels + written.channels,
+            embedding: sources + written.embedding,
+            head: written.head,
+            scores: read.scores + written.scores + cross.scores,
+        }
+    }
+
     /// Of a classifier whose rows have `length` positions; `model` is made for its input
     /// ([`ModelConfig::for_input`]).
     pub fn of_classifier(
@@ -107,6 +133,8 @@ mod tests {
     use mixlab_nn::ModelConfig;
     use mixlab_nn::mixer::{FlashConfig, GauConfig, MixerConfig, NormaliserConfig, SoftmaxAttentionConfig};
 
+    use mixlab_nn::seq2seq::{CrossAttentionConfig, EncoderConfig, SoftmaxCrossConfig};
+
     use super::MultiplyAdds;
 
     /// Four blocks of width 256 over a vocabulary of 8192, 8 × 256 tokens, by hand: 12·256² parameters a block.
@@ -135,6 +163,25 @@ mod tests {
         let sums = flash(64, false) - gau(64, false);
         // Of four causal chunks three are summed and three read sums.
         assert_eq!(flash(256, true) - 4 * gau(64, true), 3 * sums);
+    }
+
+    /// Two blocks each of width 8: 12·64 parameters a block, and four square matrices of cross-attention.
+    #[test]
+    fn an_encoder_decoder_by_hand() {
+        let cross =
+            CrossAttentionConfig::SoftmaxAttention(SoftmaxCrossConfig { heads: 2, ..Default::default() });
+        let model = ModelConfig {
+            width: 8,
+            depth: 2,
+            encoder: Some(EncoderConfig { cross, ..EncoderConfig::default() }),
+            ..ModelConfig::new(MixerConfig::SoftmaxAttention(SoftmaxAttentionConfig::default()))
+        };
+        let cost = MultiplyAdds::of_sequence_to_sequence(&model, 100, 3, [5, 7]);
+        // Keys and values of the source, queries and outputs of the target.
+        let cross = 2 * (5 * 2 + 7 * 2) * 64;
+        assert_eq!(cost.projections + cost.channels, 3 * ((5 + 7) * 2 * 768 + cross));
+        assert_eq!(cost.mixing, 3 * 2 * 2 * 8 * (5 * 5 + 7 * 8 / 2 + 5 * 7));
+        assert_eq!(cost.head, 3 * 7 * 100 * 8);
     }
 
     #[test]

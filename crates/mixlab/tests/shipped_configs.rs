@@ -13,7 +13,7 @@ fn root() -> PathBuf {
 
 /// The configs that start with a `base` are sweeps, the others runs.
 fn configs() -> (Vec<String>, Vec<String>) {
-    let names = ["configs", "configs/bench"].into_iter().flat_map(|folder| {
+    let names = ["configs", "configs/bench", "configs/equal"].into_iter().flat_map(|folder| {
         let entries = std::fs::read_dir(root().join(folder)).expect("a folder of configs");
         entries.map(move |entry| {
             let name = entry.expect("an entry").file_name().into_string().expect("a name");

@@ -8,7 +8,7 @@ use mixlab_data::{ImageInput, Tokenizer};
 use mixlab_nn::{Classifier, ClassifierInput, ModelConfig, with_parameters};
 use serde::{Deserialize, Serialize};
 
-use crate::model_folder::{Described, TOKENIZER, read_description_of, read_weights};
+use crate::model_folder::{Described, ModelKind, TOKENIZER, read_description_of, read_weights};
 use crate::parameters::read_parameters;
 use crate::storage::Checksum;
 use crate::{ObjectiveConfig, TrainError};
@@ -42,12 +42,6 @@ pub struct ClassifierDescription {
 }
 
 impl Described for ClassifierDescription {
-    const KIND: &'static str = "a classifier";
-
-    fn fits(objective: &ObjectiveConfig) -> bool {
-        objective.is_classification()
-    }
-
     fn weights(&mut self) -> &mut Option<Checksum> {
         &mut self.weights
     }
@@ -67,10 +61,10 @@ impl ClassifierFolder {
     /// Reads a model folder onto `device`.
     ///
     /// # Errors
-    /// A file that is missing, truncated, changed or does not fit the others; [`TrainError::OtherModel`] for a
-    /// language model.
+    /// A file that is missing, truncated, changed or does not fit the others; [`TrainError::OtherModel`] for
+    /// another kind of model.
     pub fn load(path: &Path, device: &Device) -> Result<Self, TrainError> {
-        let config: ClassifierDescription = read_description_of(path)?;
+        let config: ClassifierDescription = read_description_of(path, ModelKind::Classifier)?;
         let tokenizer = match &config.tokenizer {
             Some(expected) => {
                 let tokenizer = Tokenizer::load(&path.join(TOKENIZER))?;

@@ -1,7 +1,7 @@
 //! The whole configuration of a run.
 
 use mixlab_core::{DeviceChoice, Precision};
-use mixlab_data::{DataConfig, MaskingConfig, TokenizerConfig};
+use mixlab_data::{DataConfig, MaskingConfig, SpanConfig, Tokenizer, TokenizerConfig};
 use mixlab_nn::ModelConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::ema::EmaConfig;
 use crate::generate::SamplingConfig;
 use crate::guard::GuardConfig;
 use crate::optimizer::OptimizerConfig;
+use crate::pair_shape::PairShape;
 use crate::schedule::ScheduleConfig;
 
 /// A run: what is trained on what, how, and what is written down.
@@ -77,6 +78,20 @@ pub enum ObjectiveConfig {
         #[serde(default)]
         masking: MaskingConfig,
     },
+    /// Write the target of each source: pairs of texts from `data.source_field` and `data.target_field`. With
+    /// `model.encoder` the decoder attends to an encoded source; without, it reads the source itself before it writes.
+    SequenceToSequence {
+        /// Tokens beyond the tokenizer's vocabulary, as a model of `span_corruption` has them: its number lets
+        /// `model.init_from` take the embedding of such a model.
+        #[serde(default)]
+        sentinels: usize,
+    },
+    /// Write the spans that are hidden in rows of running text (T5), by an encoder–decoder or by a decoder alone.
+    SpanCorruption {
+        /// How much is hidden, and in how long spans.
+        #[serde(default)]
+        spans: SpanConfig,
+    },
     /// Tell the class of a whole sequence: of an image or of a text with a label.
     Classification {
         /// Share of the probability that is spread over all classes in the targets, in [0, 1).
@@ -86,9 +101,25 @@ pub enum ObjectiveConfig {
 }
 
 impl ObjectiveConfig {
-    /// Whether positions see only what is before them.
+    /// Whether positions see only what is before them; of an encoder–decoder those of the decoder.
     pub fn is_causal(&self) -> bool {
-        matches!(self, ObjectiveConfig::CausalLm)
+        matches!(self, ObjectiveConfig::CausalLm) || self.writes()
+    }
+
+    /// Whether a target is written for each source.
+    pub fn writes(&self) -> bool {
+        matches!(self, ObjectiveConfig::SequenceToSequence { .. } | ObjectiveConfig::SpanCorruption { .. })
+    }
+
+    /// Rows of the embedding beyond the tokenizer's vocabulary, for training rows of `length` tokens.
+    pub fn sentinels(&self, length: usize) -> usize {
+        match self {
+            ObjectiveConfig::SequenceToSequence { sentinels } => *sentinels,
+            ObjectiveConfig::SpanCorruption { spans } => spans.hidden(length).1,
+            ObjectiveConfig::CausalLm
+            | ObjectiveConfig::MaskedLm { .. }
+            | ObjectiveConfig::Classification { .. } => 0,
+        }
     }
 
     /// Whether the data are examples with labels.
@@ -96,10 +127,12 @@ impl ObjectiveConfig {
         matches!(self, ObjectiveConfig::Classification { .. })
     }
 
-    /// The part of all tokens that is predicted.
+    /// The part of all tokens of a language model that is predicted.
     pub fn share_of_targets(&self) -> f64 {
         match self {
-            ObjectiveConfig::CausalLm => 1.0,
+            ObjectiveConfig::CausalLm
+            | ObjectiveConfig::SequenceToSequence { .. }
+            | ObjectiveConfig::SpanCorruption { .. } => 1.0,
             ObjectiveConfig::MaskedLm { masking } => masking.probability,
             ObjectiveConfig::Classification { .. } => 0.0,
         }
@@ -114,8 +147,11 @@ pub struct TrainConfig {
     pub steps: u64,
     /// Rows that are computed at once.
     pub batch: usize,
-    /// Tokens in a row.
+    /// Tokens in a row; of pairs, of a target with its end. Longer targets are cut.
     pub length: usize,
+    /// Tokens of a source with its end; absent: as many as `length`. Longer sources are cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_length: Option<usize>,
     /// How many such batches make up one update. 2 batches of 8 give the gradient of 1 batch of 16.
     pub accumulation: usize,
     /// Largest global norm of a gradient; a longer one is shortened to it. 0 turns it off.
@@ -137,6 +173,7 @@ impl Default for TrainConfig {
             steps: 1000,
             batch: 16,
             length: 256,
+            source_length: None,
             accumulation: 1,
             clip: 1.0,
             log_every: 10,
@@ -228,6 +265,9 @@ impl Config {
         self.data.validate()?;
         self.tokenizer.validate()?;
         self.model.validate()?;
+        if !self.objective.writes() {
+            self.model.check_one_stack("an objective without sources and targets")?;
+        }
         self.model.check_direction(self.objective.is_causal())?;
         self.optimizer.validate()?;
         self.schedule.validate()?;
@@ -235,6 +275,11 @@ impl Config {
         self.sample.sampling.validate("sample.sampling.temperature", "sample.sampling.top_p")?;
         match &self.objective {
             ObjectiveConfig::CausalLm => {}
+            ObjectiveConfig::SequenceToSequence { sentinels } if *sentinels > 1 << 16 => {
+                return Err(TrainError::out_of_range("objective.sentinels", sentinels, "at most 65536"));
+            }
+            ObjectiveConfig::SequenceToSequence { .. } => {}
+            ObjectiveConfig::SpanCorruption { spans } => spans.validate()?,
             ObjectiveConfig::MaskedLm { masking } => masking.validate()?,
             ObjectiveConfig::Classification { label_smoothing } if !(0.0..1.0).contains(label_smoothing) => {
                 let expected = "at least 0 and below 1";
@@ -254,7 +299,9 @@ impl Config {
     /// Whether rows of `train.length` tokens fit the model.
     pub(crate) fn validate_lengths(&self) -> Result<(), TrainError> {
         let (length, maximum) = (self.train.length, self.model.max_length);
-        if length > maximum {
+        if self.objective.writes() {
+            self.pair_shape().check(&self.model)?;
+        } else if length > maximum {
             return Err(TrainError::Conflict {
                 first: format!("train.length = {length}"),
                 second: format!("model.max_length = {maximum}"),
@@ -262,7 +309,9 @@ impl Config {
                 remedy: format!("set `model.max_length = {length}`, or `train.length = {maximum}`"),
             });
         }
-        self.model.check_length(length, self.objective.is_causal())?;
+        if !self.objective.writes() {
+            self.model.check_length(length, self.objective.is_causal())?;
+        }
         match self.evaluate.stride {
             Some(stride) if !(1..=length).contains(&stride) => {
                 let range = format!("1 to {length}, which is `train.length`");
@@ -270,6 +319,16 @@ impl Config {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How long sources and targets are, if the objective has them.
+    pub(crate) fn pair_shape(&self) -> PairShape {
+        PairShape::of(&self.model, &self.objective, self.train.length, self.train.source_length)
+    }
+
+    /// Rows of the embedding of a model with this tokenizer.
+    pub(crate) fn vocabulary(&self, tokenizer: &Tokenizer) -> usize {
+        tokenizer.vocabulary() + self.objective.sentinels(self.train.length)
     }
 
     /// How far evaluation windows move.

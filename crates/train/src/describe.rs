@@ -5,7 +5,7 @@ use mixlab_nn::{Classifier, ClassifierInput, NamedParameter, named_parameters};
 use serde::Serialize;
 
 use crate::prepare::Prepared;
-use crate::task::Examples;
+use crate::task::{Examples, PairData};
 use crate::{Config, Silent, TrainError, prepare};
 
 /// Characters of text shown of the first batch.
@@ -90,6 +90,21 @@ pub enum DataDescription {
         /// Examples to measure on.
         evaluate: usize,
     },
+    /// Sources with their targets.
+    Pairs {
+        /// Number of tokens in the vocabulary, sentinels included.
+        vocabulary: usize,
+        /// Positions of sources and targets in a batch, padding included: the mean of the first batches.
+        lengths: [usize; 2],
+        /// Pairs to train on; of running text, rows of it.
+        train: usize,
+        /// Pairs to measure on.
+        evaluate: usize,
+        /// The first source of the first batch, as text.
+        source: String,
+        /// Its target.
+        target: String,
+    },
 }
 
 impl DataDescription {
@@ -97,6 +112,7 @@ impl DataDescription {
     pub fn vocabulary(&self) -> Option<usize> {
         match self {
             DataDescription::Text { vocabulary, .. }
+            | DataDescription::Pairs { vocabulary, .. }
             | DataDescription::Examples { input: ClassifierInput::Tokens { vocabulary }, .. } => {
                 Some(*vocabulary)
             }
@@ -142,6 +158,35 @@ impl Description {
                 classes: data.classes().to_vec(),
                 train: data.count(),
                 evaluate: data.evaluation().map_or(0, |data| data.count()),
+            },
+        }
+    }
+
+    /// Of a model about to learn to write targets.
+    pub(crate) fn of_pairs<M: Module>(config: &Config, data: &PairData, model: &M) -> Self {
+        let parameters = named_parameters(model);
+        let first = data.train(0, 0, config.run.seed);
+        let text = |ids: &[u32], length: usize| {
+            let end = data.tokenizer.end_of_text();
+            let ids: Vec<u32> = ids[..length].iter().copied().take_while(|&id| id != end).collect();
+            data.tokenizer.decode_with_sentinels(&ids).chars().take(EXCERPT).collect()
+        };
+        let lengths @ [source, target] = data.typical_lengths(config.run.seed);
+        let length = if data.shape.joined { source + target - 1 } else { source.max(target) };
+        let positions = if data.shape.joined { length } else { source + target };
+        Description {
+            memory: memory(config, &parameters, length),
+            parameter_count: parameters.iter().map(NamedParameter::size).sum(),
+            batch: [config.train.accumulation, config.train.batch, positions],
+            epochs: data.epochs(config.train.steps),
+            parameters: sizes(parameters),
+            data: DataDescription::Pairs {
+                vocabulary: config.vocabulary(&data.tokenizer),
+                lengths,
+                train: data.count(),
+                evaluate: data.evaluation.as_ref().map_or(0, |data| data.count()),
+                source: text(&first.sources, first.source_length),
+                target: text(&first.targets, first.target_length),
             },
         }
     }

@@ -8,6 +8,7 @@ use mixlab_core::{Diagnose, ExitKind};
 use mixlab_data::DataError;
 use mixlab_nn::ModelError;
 
+use crate::ModelKind;
 use crate::guard::Fault;
 
 /// A run that cannot start, cannot go on, or a folder that cannot be read.
@@ -74,9 +75,9 @@ pub enum TrainError {
         /// The description.
         path: PathBuf,
         /// What it describes.
-        found: &'static str,
+        found: ModelKind,
         /// What is needed.
-        expected: &'static str,
+        expected: ModelKind,
     },
     /// A tensor that must be in a file is not.
     #[error("{path} has no tensor `{tensor}`")]
@@ -236,7 +237,8 @@ impl Diagnose for TrainError {
                 Some("the file was truncated or changed; take it from another checkpoint or a copy".into())
             }
             TrainError::OtherModel { .. } => Some(
-                "language models generate and are measured on text, classifiers on examples with labels"
+                "language models generate and are measured on text, encoder–decoders on pairs, classifiers on examples \
+                 with labels"
                     .into(),
             ),
             TrainError::MissingTensor { .. }

@@ -22,6 +22,7 @@ pub mod metrics;
 mod model_folder;
 mod observer;
 pub mod optimizer;
+mod pair_shape;
 mod parameters;
 mod prepare;
 mod run;
@@ -43,23 +44,24 @@ pub use config::{
 pub use describe::{DataDescription, Description, Memory, ParameterSize, describe};
 pub use ema::{Ema, EmaConfig};
 pub use error::TrainError;
-pub use generate::{Ended, GenerateOptions, Generated, Generator, SamplingConfig};
+pub use generate::{Answer, Ended, GenerateOptions, Generated, Generator, SamplingConfig, Stepper};
 pub use guard::{Fault, Guard, GuardConfig, GuardState};
 pub use interrupt::Interrupt;
 pub use layers::Layers;
 pub use learner::{Applied, Learner, LearnerState};
 pub use metrics::{MetricsLine, Split};
-pub use model_folder::{ModelDescription, ModelFolder, read_description, read_objective};
+pub use model_folder::{Folded, ModelDescription, ModelFolder, ModelKind, read_kind, read_objective};
 pub use observer::{Observer, Progress, Silent, Start};
 pub use optimizer::{AdamwConfig, LambConfig, Optimizer, OptimizerConfig, SgdConfig};
+pub use pair_shape::PairShape;
 pub use parameters::InitReport;
-pub use prepare::{Prepared, classification_task, language_task, task};
+pub use prepare::{Prepared, classification_task, language_task, pair_task, task};
 pub use run::{Outcome, Summary, resume, run, run_task};
 pub use run_folder::{CURVES, MODEL, RUN_CONFIG, read_run_config};
 pub use schedule::ScheduleConfig;
 pub use task::{
-    CONFUSION, ClassificationTask, Confusion, Evaluation, HeldOut, LanguageTask, Task, Update,
-    evaluate_classifier, evaluate_model,
+    CONFUSION, ClassificationTask, Confusion, Evaluation, HeldOut, HeldOutPairs, LanguageTask, PairTask,
+    Task, Update, Writer, evaluate_classifier, evaluate_model, evaluate_pairs,
 };
 pub use tensor_file::{NamedTensor, TensorFile, encode};
 pub use threads::set_threads;

@@ -6,16 +6,18 @@ use burn::module::Module;
 use burn::tensor::Device;
 use mixlab_core::Precision;
 use mixlab_data::Tokenizer;
-use mixlab_nn::{LanguageModel, ModelConfig, with_parameters};
-use serde::de::DeserializeOwned;
+use mixlab_nn::seq2seq::SequenceToSequence;
+use mixlab_nn::{LanguageModel, ModelConfig, ModelError, with_parameters};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
 use crate::generate::Generator;
+use crate::pair_shape::PairShape;
 use crate::parameters::{parameter_tensors, read_parameters};
 use crate::storage::{self, Checksum, StagedFolder};
 use crate::tensor_file::{TensorFile, encode};
-use crate::{ObjectiveConfig, TrainError};
+use crate::{Config, ObjectiveConfig, TrainError};
 
 /// Description of the model.
 pub const CONFIG: &str = "config.json";
@@ -24,7 +26,74 @@ pub const WEIGHTS: &str = "model.safetensors";
 /// The tokenizer, in the format of the Hugging Face library.
 pub const TOKENIZER: &str = "tokenizer.json";
 
-/// What `config.json` of a language model says.
+/// What a folder holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelKind {
+    /// One stack of blocks over tokens.
+    LanguageModel,
+    /// An encoder and a decoder over tokens.
+    SequenceToSequence,
+    /// A classifier of images or texts.
+    Classifier,
+}
+
+impl std::fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ModelKind::LanguageModel => "a language model",
+            ModelKind::SequenceToSequence => "an encoder–decoder",
+            ModelKind::Classifier => "a classifier",
+        })
+    }
+}
+
+/// A model that lives in a folder with its tokenizer.
+pub trait Folded: Module {
+    /// What it is.
+    const KIND: ModelKind;
+
+    /// A model of this architecture, with new parameters.
+    ///
+    /// # Errors
+    /// An architecture that no such model can have.
+    fn build(
+        model: &ModelConfig,
+        vocabulary: usize,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self, ModelError>;
+}
+
+impl Folded for LanguageModel {
+    const KIND: ModelKind = ModelKind::LanguageModel;
+
+    fn build(
+        model: &ModelConfig,
+        vocabulary: usize,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self, ModelError> {
+        model.build(vocabulary, seed, device, precision)
+    }
+}
+
+impl Folded for SequenceToSequence {
+    const KIND: ModelKind = ModelKind::SequenceToSequence;
+
+    fn build(
+        model: &ModelConfig,
+        vocabulary: usize,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self, ModelError> {
+        model.build_sequence_to_sequence(vocabulary, seed, device, precision)
+    }
+}
+
+/// What `config.json` of a model over tokens says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelDescription {
     /// Version of this layout.
@@ -35,8 +104,11 @@ pub struct ModelDescription {
     pub objective: ObjectiveConfig,
     /// Rows of the embedding.
     pub vocabulary: usize,
-    /// Longest sequence it was trained on.
+    /// Longest sequence it was trained on; of pairs, longest target.
     pub length: usize,
+    /// Longest source it was trained on, where it is not as long as a target may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_length: Option<usize>,
     /// Type of the parameters.
     pub precision: Precision,
     /// Fingerprint of the tokenizer it was trained with.
@@ -49,25 +121,40 @@ pub struct ModelDescription {
 /// Version of the layout that is written.
 pub const FORMAT: u32 = 1;
 
+impl ModelDescription {
+    /// Of the model of a run.
+    pub(crate) fn of(config: &Config, tokenizer: &Tokenizer) -> Self {
+        ModelDescription {
+            format: FORMAT,
+            model: config.model.clone(),
+            objective: config.objective.clone(),
+            vocabulary: config.vocabulary(tokenizer),
+            length: config.train.length,
+            source_length: config.train.source_length,
+            precision: config.run.precision,
+            tokenizer: tokenizer.fingerprint(),
+            weights: None,
+        }
+    }
+
+    /// How long sources and targets were, of a model that writes targets.
+    pub fn pair_shape(&self) -> PairShape {
+        PairShape::of(&self.model, &self.objective, self.length, self.source_length)
+    }
+
+    /// Tokens beyond the tokenizer's vocabulary.
+    pub fn sentinels(&self) -> usize {
+        self.objective.sentinels(self.length)
+    }
+}
+
 /// A description of a model, of whatever kind, that ends in the checksum of its weights.
 pub(crate) trait Described: Serialize + DeserializeOwned + Clone {
-    /// What a model of this kind is.
-    const KIND: &'static str;
-
-    /// Whether a model trained for `objective` is one.
-    fn fits(objective: &ObjectiveConfig) -> bool;
-
     /// Size and hash of the weights.
     fn weights(&mut self) -> &mut Option<Checksum>;
 }
 
 impl Described for ModelDescription {
-    const KIND: &'static str = "a language model";
-
-    fn fits(objective: &ObjectiveConfig) -> bool {
-        !objective.is_classification()
-    }
-
     fn weights(&mut self) -> &mut Option<Checksum> {
         &mut self.weights
     }
@@ -78,18 +165,34 @@ impl Described for ModelDescription {
 pub(crate) struct Origin {
     format: u32,
     objective: ObjectiveConfig,
+    model: OriginModel,
     /// Fingerprint of the tokenizer, if the model reads text.
     pub tokenizer: Option<String>,
     /// Size and hash of the weights.
     pub weights: Option<Checksum>,
 }
 
+#[derive(Deserialize)]
+struct OriginModel {
+    encoder: Option<IgnoredAny>,
+}
+
+impl Origin {
+    fn kind(&self) -> ModelKind {
+        match (&self.objective, &self.model.encoder) {
+            (ObjectiveConfig::Classification { .. }, _) => ModelKind::Classifier,
+            (_, Some(_)) => ModelKind::SequenceToSequence,
+            (_, None) => ModelKind::LanguageModel,
+        }
+    }
+}
+
 /// A model, its tokenizer and its description, ready for use.
-pub struct ModelFolder {
+pub struct ModelFolder<M: Folded = LanguageModel> {
     /// The description.
     pub config: ModelDescription,
     /// The model, without gradient tracking.
-    pub model: LanguageModel,
+    pub model: M,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
 }
@@ -115,36 +218,6 @@ impl ModelFolder {
         }
     }
 
-    /// Reads a model folder onto `device`.
-    ///
-    /// # Errors
-    /// A file that is missing, truncated, changed or does not fit the others, with the tensor's name
-    /// where there is one.
-    pub fn load(path: &Path, device: &Device) -> Result<Self, TrainError> {
-        let config = read_description(path)?;
-        let tokenizer = Tokenizer::load(&path.join(TOKENIZER))?;
-        let mismatch = |reason: String| TrainError::TokenizerMismatch { path: path.to_owned(), reason };
-        if tokenizer.vocabulary() != config.vocabulary {
-            return Err(mismatch(format!(
-                "the tokenizer has {} tokens, the model {}",
-                tokenizer.vocabulary(),
-                config.vocabulary
-            )));
-        }
-        if tokenizer.fingerprint() != config.tokenizer {
-            return Err(mismatch(format!(
-                "the tokenizer's fingerprint is {}, the model was trained with {}",
-                tokenizer.fingerprint(),
-                config.tokenizer
-            )));
-        }
-        config.model.check_length(config.length, config.objective.is_causal())?;
-        let model = config.model.build(config.vocabulary, 0, device, config.precision)?;
-        let file = read_weights(path, config.weights.as_ref())?;
-        let values = read_parameters(&model, file, device, config.precision)?;
-        Ok(ModelFolder { model: with_parameters(model, values), config, tokenizer })
-    }
-
     /// The model as one that speaks; `device` is the one it was loaded onto.
     ///
     /// # Errors
@@ -160,6 +233,41 @@ impl ModelFolder {
         }
         let (model, config, tokenizer) = (&self.model, &self.config.model, &self.tokenizer);
         Ok(Generator { model, config, tokenizer, device })
+    }
+}
+
+impl<M: Folded> ModelFolder<M> {
+    /// Reads a model folder onto `device`.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherModel`] if it holds another kind of model; a file that is missing, truncated, changed or does
+    /// not fit the others, with the tensor's name where there is one.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, TrainError> {
+        let config: ModelDescription = read_description_of(path, M::KIND)?;
+        let tokenizer = Tokenizer::load(&path.join(TOKENIZER))?;
+        let mismatch = |reason: String| TrainError::TokenizerMismatch { path: path.to_owned(), reason };
+        let tokens = tokenizer.vocabulary() + config.sentinels();
+        if tokens != config.vocabulary {
+            return Err(mismatch(format!(
+                "the tokenizer has {tokens} tokens, the model {}",
+                config.vocabulary
+            )));
+        }
+        if tokenizer.fingerprint() != config.tokenizer {
+            return Err(mismatch(format!(
+                "the tokenizer's fingerprint is {}, the model was trained with {}",
+                tokenizer.fingerprint(),
+                config.tokenizer
+            )));
+        }
+        match config.objective.writes() {
+            true => config.pair_shape().check(&config.model)?,
+            false => config.model.check_length(config.length, config.objective.is_causal())?,
+        }
+        let model = M::build(&config.model, config.vocabulary, 0, device, config.precision)?;
+        let file = read_weights(path, config.weights.as_ref())?;
+        let values = read_parameters(&model, file, device, config.precision)?;
+        Ok(ModelFolder { model: with_parameters(model, values), config, tokenizer })
     }
 
     /// Writes the folder whole or not at all, replacing one that is there.
@@ -193,12 +301,12 @@ pub(crate) fn write_model<M: Module, D: Described>(
     }
 }
 
-/// Reads `config.json` of a language model's folder.
+/// What kind of model a folder holds.
 ///
 /// # Errors
-/// [`TrainError::Read`], [`TrainError::Damaged`], or [`TrainError::OtherModel`] for a classifier.
-pub fn read_description(path: &Path) -> Result<ModelDescription, TrainError> {
-    read_description_of(path)
+/// [`TrainError::Read`] or [`TrainError::Damaged`].
+pub fn read_kind(path: &Path) -> Result<ModelKind, TrainError> {
+    read_origin(path).map(|origin| origin.kind())
 }
 
 /// What a model in a folder was trained for.
@@ -215,12 +323,12 @@ pub(crate) fn read_origin(path: &Path) -> Result<Origin, TrainError> {
 }
 
 /// Reads `config.json` as the description of one kind of model.
-pub(crate) fn read_description_of<D: Described>(path: &Path) -> Result<D, TrainError> {
+pub(crate) fn read_description_of<D: Described>(path: &Path, expected: ModelKind) -> Result<D, TrainError> {
     let path = path.join(CONFIG);
     let (common, bytes) = read_common(&path)?;
-    if !D::fits(&common.objective) {
-        let found = if common.objective.is_classification() { "a classifier" } else { "a language model" };
-        return Err(TrainError::OtherModel { path, found, expected: D::KIND });
+    let found = common.kind();
+    if found != expected {
+        return Err(TrainError::OtherModel { path, found, expected });
     }
     serde_json::from_slice(&bytes).map_err(TrainError::damaged(&path))
 }

@@ -6,12 +6,17 @@ use burn::module::Module;
 use mixlab_data::{
     BatchOptions, Corpus, Documents, EvaluationData, EvaluationOptions, Tokenizer, TrainingData, load,
 };
+use mixlab_nn::LanguageModel;
+use mixlab_nn::seq2seq::SequenceToSequence;
 
 use crate::model_folder::{self, ModelFolder, TOKENIZER};
 use crate::observer::Observer;
 use crate::parameters::init_from;
-use crate::task::Examples;
-use crate::{ClassificationTask, Config, LanguageTask, ObjectiveConfig, Task, TrainError, storage};
+use crate::task::{Examples, PairData};
+use crate::{
+    ClassificationTask, Config, Folded, LanguageTask, ObjectiveConfig, PairTask, Task, TrainError, Writer,
+    storage,
+};
 
 /// The data of a run, tokenized.
 pub struct Prepared {
@@ -96,6 +101,12 @@ pub fn task(
         ObjectiveConfig::CausalLm | ObjectiveConfig::MaskedLm { .. } => {
             Box::new(language_task(config, run, observer)?)
         }
+        ObjectiveConfig::SequenceToSequence { .. } | ObjectiveConfig::SpanCorruption { .. } => {
+            match config.model.encoder {
+                Some(_) => Box::new(pair_task::<SequenceToSequence>(config, run, observer)?),
+                None => Box::new(pair_task::<LanguageModel>(config, run, observer)?),
+            }
+        }
         ObjectiveConfig::Classification { .. } => Box::new(classification_task(config, run, observer)?),
     })
 }
@@ -121,6 +132,25 @@ pub fn language_task(
         observer.notice(&format!("no samples will be written: {error}"));
     }
     Ok(LanguageTask::new(config, data, model.train(), &device))
+}
+
+/// The task of a model that writes targets.
+///
+/// # Errors
+/// As [`task`].
+pub fn pair_task<M: Writer + Folded>(
+    config: &Config,
+    run: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<PairTask<M>, TrainError> {
+    config.validate()?;
+    let data = PairData::new(config, run, observer)?;
+    observer.phase("building the model");
+    let device = config.run.device.device();
+    let (seed, precision) = (config.run.seed, config.run.precision);
+    let model = M::build(&config.model, config.vocabulary(&data.tokenizer), seed, &device, precision)?;
+    let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
+    Ok(PairTask::new(config, data, model.train(), &device))
 }
 
 /// The task of a classifier.

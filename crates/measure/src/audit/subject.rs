@@ -1,10 +1,13 @@
 //! What an audit is made of: a stack in double precision, beside it in its own, and a direction.
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use mixlab_core::{Key, Precision, Purpose};
 use mixlab_nn::{ModelConfig, ModelError, parameter_values};
 use mixlab_train::{
-    ClassifierFolder, Config, DataDescription, ModelFolder, ObjectiveConfig, TrainError, describe,
+    ClassifierFolder, Config, DataDescription, ModelFolder, ModelKind, ObjectiveConfig, TrainError, describe,
+    read_kind,
 };
 
 use super::{Audited, Reads, Stack};
@@ -27,16 +30,31 @@ impl Reads {
     /// What the model of a config reads. Of a classifier the data say so, and are read for it.
     fn of(config: &Config) -> Result<Reads, TrainError> {
         match config.objective {
-            ObjectiveConfig::CausalLm | ObjectiveConfig::MaskedLm { .. } => {
-                Ok(Reads::Text { vocabulary: VOCABULARY })
-            }
+            ObjectiveConfig::CausalLm
+            | ObjectiveConfig::MaskedLm { .. }
+            | ObjectiveConfig::SequenceToSequence { .. }
+            | ObjectiveConfig::SpanCorruption { .. } => Ok(Reads::Text { vocabulary: VOCABULARY }),
             ObjectiveConfig::Classification { .. } => Ok(match describe(config)?.data {
                 DataDescription::Examples { input, classes, .. } => {
                     Reads::Classified { input, classes: classes.len() }
                 }
-                DataDescription::Text { vocabulary, .. } => Reads::Text { vocabulary },
+                DataDescription::Text { vocabulary, .. } | DataDescription::Pairs { vocabulary, .. } => {
+                    Reads::Text { vocabulary }
+                }
             }),
         }
+    }
+}
+
+/// Why an encoder–decoder is not audited.
+fn two_stacks() -> TrainError {
+    TrainError::Conflict {
+        first: "model.encoder".into(),
+        second: "an audit".into(),
+        reason: "promises are those of one stack of blocks".into(),
+        remedy: "audit a config without `model.encoder`: the decoder with `objective.kind = \"causal_lm\"`, the encoder \
+                 with \"masked_lm\""
+            .into(),
     }
 }
 
@@ -47,6 +65,9 @@ impl Subject<Stack> {
     /// What is wrong with the config.
     pub fn of_config(config: &Config) -> Result<Self, TrainError> {
         config.validate()?;
+        if config.model.encoder.is_some() {
+            return Err(two_stacks());
+        }
         let (reads, causal) = (Reads::of(config)?, config.objective.is_causal());
         let (device, run) = (config.run.device.device(), &config.run);
         Ok(Subject::of_model(&config.model, reads, causal, run.seed, &device, run.precision)?)
@@ -67,6 +88,18 @@ impl Subject<Stack> {
         config.check_direction(causal)?;
         let key = Key::root(seed).purpose(Purpose::Synthetic);
         Subject::of_stack(Stack::new(config, reads, seed, device, precision)?.moved(key), causal)
+    }
+
+    /// The trained model of a folder as it is.
+    ///
+    /// # Errors
+    /// A damaged folder, or an encoder–decoder.
+    pub fn of_path(path: &Path, device: &Device) -> Result<Self, TrainError> {
+        match read_kind(path)? {
+            ModelKind::Classifier => Subject::of_classifier(&ClassifierFolder::load(path, device)?, device),
+            ModelKind::LanguageModel => Subject::of_folder(&ModelFolder::load(path, device)?, device),
+            ModelKind::SequenceToSequence => Err(two_stacks()),
+        }
     }
 
     /// A trained language model as it is.

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
-use mixlab_core::{Key, Purpose};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use mixlab_core::{Key, Precision, Purpose};
 use mixlab_kernels::{AllocationCount, Mask};
+use mixlab_nn::seq2seq::SequenceToSequence;
 use mixlab_nn::{
     Classifier, ClassifierInput, Context, LanguageModel, Mode, ModelConfig, RecomputeConfig,
     parameter_gradients,
 };
 use mixlab_objectives::classification::{ClassificationBatch, ClassifierInputs, classification_loss};
 use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss};
+use mixlab_objectives::seq2seq::{SequencePairs, sequence_to_sequence_loss};
 use mixlab_train::{Config, DataDescription, Learner, TrainError};
 
 /// What one update of a model of some depth takes.
@@ -32,6 +34,7 @@ const ROUNDS: usize = 3;
 /// A kind of model with its learner and a batch made up for it.
 enum Subject {
     Language { learner: Learner<LanguageModel>, batch: Box<LanguageBatch>, causal: bool },
+    Pairs { learner: Learner<SequenceToSequence>, batch: Box<SequencePairs> },
     Classifier { learner: Learner<Classifier>, batch: Box<ClassificationBatch> },
 }
 
@@ -63,9 +66,13 @@ pub(super) fn sample(
     Ok(Sample { pass_seconds, update_seconds, peak })
 }
 
-/// The model with fewer blocks; of two kinds of layers both keep their share as well as whole layers can.
+/// The model with fewer blocks, in both stacks if there are two; of two kinds of layers both keep their share as well as whole layers can.
 fn shallow(model: &ModelConfig, depth: usize) -> ModelConfig {
     let mut model = model.clone();
+    if let Some(encoder) = &mut model.encoder {
+        let of = encoder.depth.unwrap_or(model.depth) * depth;
+        encoder.depth = Some(((of as f64 / model.depth as f64).round() as usize).max(1));
+    }
     if let Some(hybrid) = &mut model.hybrid {
         let share = hybrid.layers as f64 / model.depth as f64;
         hybrid.layers = ((share * depth as f64).round() as usize).clamp(1, depth);
@@ -97,10 +104,27 @@ impl Subject {
         Ok(match data {
             DataDescription::Text { vocabulary, .. } => {
                 let built = model.build(*vocabulary, seed, &device, precision)?;
+                let share = config.objective.share_of_targets();
                 Subject::Language {
                     learner: Learner::new(built.train(), config, &device),
-                    batch: Box::new(tokens(config, *vocabulary, shape, &device.autodiff())),
+                    batch: Box::new(tokens(precision, *vocabulary, shape, share, &device.autodiff())),
                     causal: config.objective.is_causal(),
+                }
+            }
+            DataDescription::Pairs { vocabulary, lengths, .. } if config.model.encoder.is_some() => {
+                let built = model.build_sequence_to_sequence(*vocabulary, seed, &device, precision)?;
+                Subject::Pairs {
+                    learner: Learner::new(built.train(), config, &device),
+                    batch: Box::new(pairs(config, *vocabulary, shape[0], *lengths, &device.autodiff())),
+                }
+            }
+            DataDescription::Pairs { vocabulary, lengths, .. } => {
+                let built = model.build(*vocabulary, seed, &device, precision)?;
+                let share = lengths[1] as f64 / shape[1] as f64;
+                Subject::Language {
+                    learner: Learner::new(built.train(), config, &device),
+                    batch: Box::new(tokens(precision, *vocabulary, shape, share, &device.autodiff())),
+                    causal: true,
                 }
             }
             DataDescription::Examples { input, classes, .. } => {
@@ -123,6 +147,11 @@ impl Subject {
                 let mut gradients = loss.backward();
                 (loss, parameter_gradients(learner.model(), &mut gradients))
             }
+            Subject::Pairs { learner, batch } => {
+                let loss = sequence_to_sequence_loss(learner.model(), batch);
+                let mut gradients = loss.backward();
+                (loss, parameter_gradients(learner.model(), &mut gradients))
+            }
             Subject::Classifier { learner, batch } => {
                 let loss = classification_loss(learner.model(), batch, context, 0.0);
                 let mut gradients = loss.backward();
@@ -136,25 +165,50 @@ impl Subject {
         // A learning rate of 0 makes all the work of an update and moves nothing.
         match self {
             Subject::Language { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
+            Subject::Pairs { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
             Subject::Classifier { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
         }
     }
 }
 
-/// Random tokens, of which as many have a target as the objective gives one.
-fn tokens(config: &Config, vocabulary: usize, [rows, length]: [usize; 2], device: &Device) -> LanguageBatch {
+/// Random tokens, a share of which has a target.
+fn tokens(
+    precision: Precision,
+    vocabulary: usize,
+    [rows, length]: [usize; 2],
+    share: f64,
+    device: &Device,
+) -> LanguageBatch {
     let stream = Key::root(0).purpose(Purpose::Synthetic).sample(0);
     let count = rows * length;
     let ids = |offset: usize| -> Vec<u32> {
         let id = |i: usize| (stream.uniform((offset + i) as u64) * vocabulary as f64) as u32;
         (0..count).map(id).collect()
     };
-    let share = config.objective.share_of_targets();
     let weights: Vec<f32> =
         (0..count).map(|i| f32::from(u8::from(stream.uniform((2 * count + i) as u64) < share))).collect();
     let normaliser = (count as f64 * share).max(1.0);
-    let precision = config.run.precision;
     LanguageBatch::new([rows, length], &ids(0), &ids(count), &weights, normaliser, device, precision)
+}
+
+/// Random sources and targets.
+fn pairs(
+    config: &Config,
+    vocabulary: usize,
+    rows: usize,
+    [source, target]: [usize; 2],
+    device: &Device,
+) -> SequencePairs {
+    let stream = Key::root(0).purpose(Purpose::Synthetic).sample(1);
+    let id = |i: u64| (stream.uniform(i) * vocabulary as f64) as i64;
+    let sources: Vec<i64> = (0..(rows * source) as u64).map(id).collect();
+    let context = context(config, rows);
+    SequencePairs {
+        source: Tensor::from_data(TensorData::new(sources, [rows, source]), (device, DType::I64)),
+        source_context: Context { causal: false, ..context.clone() },
+        target: tokens(config.run.precision, vocabulary, [rows, target], 1.0, device),
+        target_context: context,
+    }
 }
 
 fn examples(

@@ -33,7 +33,7 @@ const MEBI: f64 = (1u64 << 20) as f64;
 pub struct Parameters {
     /// What turns inputs into vectors.
     pub embedding: usize,
-    /// Token mixers.
+    /// Token mixers, and attention between two stacks.
     pub mixers: usize,
     /// Channel mixers.
     pub channels: usize,
@@ -52,9 +52,9 @@ impl Parameters {
                 &mut parameters.embedding
             } else if path.contains(".channel.mixer.") {
                 &mut parameters.channels
-            } else if path.contains(".mixer.") {
+            } else if path.contains(".mixer.") || path.contains(".cross.attention.") {
                 &mut parameters.mixers
-            } else if path.starts_with("backbone.") {
+            } else if ["backbone.", "encoder.", "decoder."].iter().any(|stack| path.starts_with(stack)) {
                 &mut parameters.norms
             } else {
                 &mut parameters.head
@@ -263,6 +263,9 @@ fn data_mib(data: &DataDescription) -> f64 {
         DataDescription::Text { train_tokens, evaluate_tokens, .. } => {
             4.0 * (*train_tokens as f64 + *evaluate_tokens as f64)
         }
+        DataDescription::Pairs { lengths, train, evaluate, .. } => {
+            4.0 * (train + evaluate) as f64 * (lengths[0] + lengths[1]) as f64
+        }
         DataDescription::Examples { input, train, evaluate, .. } => match input {
             mixlab_nn::ClassifierInput::Images(image) => {
                 ((train + evaluate) * image.height * image.width * image.channels) as f64
@@ -283,6 +286,13 @@ pub(crate) fn arithmetic(config: &Config, description: &Description) -> Multiply
             let targets = config.objective.share_of_targets();
             MultiplyAdds::of_language_model(&config.model, *vocabulary, rows, causal, targets)
         }
+        DataDescription::Pairs { vocabulary, lengths, .. } => match config.model.encoder {
+            Some(_) => MultiplyAdds::of_sequence_to_sequence(&config.model, *vocabulary, rows.0, *lengths),
+            None => {
+                let targets = lengths[1] as f64 / length as f64;
+                MultiplyAdds::of_language_model(&config.model, *vocabulary, rows, true, targets)
+            }
+        },
         DataDescription::Examples { input, classes, .. } => {
             let model = config.model.for_input(*input).unwrap_or_else(|_| config.model.clone());
             MultiplyAdds::of_classifier(&model, *input, classes.len(), rows)

@@ -1,23 +1,28 @@
 //! `mixlab eval`: measure a trained model.
 
 mod examples;
+mod pairs;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use mixlab_data::{Corpus, DataConfig, Documents, EvaluationData, EvaluationOptions, load};
-use mixlab_train::{Config, ModelFolder, RUN_CONFIG, evaluate_model, read_objective, read_run_config};
+use mixlab_nn::LanguageModel;
+use mixlab_nn::seq2seq::SequenceToSequence;
+use mixlab_train::{
+    Config, ModelFolder, ModelKind, RUN_CONFIG, evaluate_model, read_kind, read_objective, read_run_config,
+};
 use serde::Serialize;
 
 use crate::arguments::DeviceOption;
 use crate::failure::{Exit, Failure, ProgramError};
 use crate::output::{columns, print, print_json};
 
-/// Measure a trained model on text or on examples with labels
+/// Measure a trained model on text, on pairs or on examples with labels
 ///
-/// Of a language model every token of the text is scored once; of a
-/// classifier every example. Without files, a run is measured on its own
-/// held-out data.
+/// Of a language model every token of the text is scored once; of a model that
+/// writes targets every token of a target; of a classifier every example.
+/// Without files, a run is measured on its own held-out data.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -41,6 +46,15 @@ pub struct Eval {
     /// Field or column of the text in JSON lines, CSV and Parquet files
     #[arg(long, value_name = "NAME", default_value = "text")]
     text_field: String,
+
+    /// Field or column of the source, for models that write targets; as in the
+    /// run if absent
+    #[arg(long, value_name = "NAME")]
+    source_field: Option<String>,
+
+    /// Field or column of the target; as in the run if absent
+    #[arg(long, value_name = "NAME")]
+    target_field: Option<String>,
 
     /// Field or column of the label, for classifiers of text
     #[arg(long, value_name = "NAME", default_value = "label")]
@@ -72,19 +86,26 @@ impl Eval {
     pub fn run(self) -> Result<Exit, Failure> {
         let path = ModelFolder::locate(&self.model)?;
         let run = self.model.join(RUN_CONFIG).is_file().then(|| read_run_config(&self.model)).transpose()?;
-        if read_objective(&path)?.is_classification() {
+        let kind = read_kind(&path)?;
+        if kind == ModelKind::Classifier {
             return self.run_classifier(&path, run.as_ref());
         }
         if let Some(confusion) = &self.confusion {
             return Err(ProgramError::Argument {
                 argument: "--confusion",
-                found: format!("\"{}\" for a language model", confusion.display()),
+                found: format!("\"{}\" for {kind}", confusion.display()),
                 expected: "a classifier, which takes classes for each other".to_owned(),
             }
             .into());
         }
+        if kind == ModelKind::SequenceToSequence {
+            return self.run_pairs::<SequenceToSequence>(&path, run.as_ref());
+        }
+        if read_objective(&path)?.writes() {
+            return self.run_pairs::<LanguageModel>(&path, run.as_ref());
+        }
         let device = self.device.device.device();
-        let folder = ModelFolder::load(&path, &device)?;
+        let folder: ModelFolder = ModelFolder::load(&path, &device)?;
         let text = self.text(run.as_ref())?;
         let bytes = text.bytes();
         let corpus = Corpus::encode(&folder.tokenizer, &text)?;

@@ -117,6 +117,15 @@ fn data_text(data: &DataDescription, batch: &str, epochs: f64) -> String {
                 indent(excerpt)
             )
         }
+        DataDescription::Pairs { vocabulary, lengths: [from, to], train, evaluate, source, target } => {
+            format!(
+                "  vocabulary {vocabulary}, {train} pairs to train on, {evaluate} held out\n  {batch} tokens, of a pair {from} to \
+             read and {to} to write; the run reads the pairs {epochs:.1} times\n\nthe first source begins\n{}\nand its \
+             target\n{}\n",
+                indent(source),
+                indent(target)
+            )
+        }
         DataDescription::Examples { input, classes, train, evaluate } => {
             let (kind, unit) = match input {
                 ClassifierInput::Images(image) => {

@@ -18,7 +18,7 @@ use super::{Evaluation, Task, Update};
 use crate::generate::{GenerateOptions, Generator};
 use crate::layers::{Layers, apply_and_note, signals};
 use crate::learner::{Learner, LearnerState};
-use crate::model_folder::{FORMAT, ModelDescription, ModelFolder, WEIGHTS, write_model};
+use crate::model_folder::{ModelDescription, ModelFolder, WEIGHTS, write_model};
 use crate::prepare::Prepared;
 use crate::storage::StagedFolder;
 use crate::{Config, Description, ObjectiveConfig, TrainError};
@@ -71,16 +71,7 @@ impl LanguageTask {
     }
 
     fn description(&self) -> ModelDescription {
-        ModelDescription {
-            format: FORMAT,
-            model: self.config.model.clone(),
-            objective: self.config.objective.clone(),
-            vocabulary: self.data.tokenizer.vocabulary(),
-            length: self.config.train.length,
-            precision: self.config.run.precision,
-            tokenizer: self.data.tokenizer.fingerprint(),
-            weights: None,
-        }
+        ModelDescription::of(&self.config, &self.data.tokenizer)
     }
 
     /// Loss and gradient of one update; the batches' losses share one normaliser, so that their
@@ -126,7 +117,10 @@ impl Setting<'_> {
     fn targets(&self, batch: TokenBatch, tokenizer: &Tokenizer, key: Key) -> Result<TokenBatch, TrainError> {
         match self.objective {
             ObjectiveConfig::MaskedLm { masking } => Ok(mask_batch(&batch, tokenizer, masking, key)?),
-            ObjectiveConfig::CausalLm | ObjectiveConfig::Classification { .. } => Ok(batch),
+            ObjectiveConfig::CausalLm
+            | ObjectiveConfig::SequenceToSequence { .. }
+            | ObjectiveConfig::SpanCorruption { .. }
+            | ObjectiveConfig::Classification { .. } => Ok(batch),
         }
     }
 

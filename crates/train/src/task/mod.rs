@@ -5,6 +5,7 @@
 
 mod classification;
 mod language;
+mod pairs;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +13,8 @@ use std::path::Path;
 pub(crate) use classification::Examples;
 pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
 pub use language::{LanguageTask, evaluate_model};
+pub(crate) use pairs::PairData;
+pub use pairs::{HeldOutPairs, PairTask, Writer, evaluate_pairs};
 
 use crate::guard::Fault;
 use crate::layers::Layers;

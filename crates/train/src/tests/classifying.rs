@@ -152,7 +152,7 @@ fn a_model_of_the_other_kind_is_named_as_such() {
     let dir = folder();
     train(dir.path(), "t.jsonl", "run", &["train.steps=2"]).unwrap();
     let model = dir.path().join("run/model");
-    let Err(error) = ModelFolder::load(&model, &Device::flex()) else {
+    let Err(error) = <ModelFolder>::load(&model, &Device::flex()) else {
         panic!("a classifier does not speak")
     };
     assert!(error.to_string().contains("describes a classifier, expected a language model"), "{error}");

@@ -7,6 +7,7 @@ mod folders;
 mod guarding;
 mod layers;
 mod resuming;
+mod writing;
 
 use std::fs;
 use std::path::Path;

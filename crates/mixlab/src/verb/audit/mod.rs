@@ -11,7 +11,7 @@ use mixlab_core::DeviceChoice;
 use mixlab_measure::audit::{
     LENGTHS, Progress, Stack, Subject, audit, audit_mixers, default_lengths, is_watched,
 };
-use mixlab_train::{ClassifierFolder, ModelFolder, read_objective, set_threads};
+use mixlab_train::{ModelFolder, set_threads};
 
 use crate::arguments::{ConfigSource, Overrides};
 use crate::failure::{Exit, Failure, ProgramError};
@@ -124,10 +124,7 @@ impl Audit {
                 }
                 let device = self.device.unwrap_or_default().device();
                 let path = ModelFolder::locate(folder)?;
-                Ok(match read_objective(&path)?.is_classification() {
-                    true => Subject::of_classifier(&ClassifierFolder::load(&path, &device)?, &device)?,
-                    false => Subject::of_folder(&ModelFolder::load(&path, &device)?, &device)?,
-                })
+                Ok(Subject::of_path(&path, &device)?)
             }
             files => {
                 let sets = Overrides { sets: self.sets.sets.clone() };

@@ -75,7 +75,7 @@ impl ClassificationTask {
     fn label_smoothing(&self) -> f64 {
         match self.config.objective {
             ObjectiveConfig::Classification { label_smoothing } => label_smoothing,
-            ObjectiveConfig::CausalLm | ObjectiveConfig::MaskedLm { .. } => 0.0,
+            _ => 0.0,
         }
     }
 
