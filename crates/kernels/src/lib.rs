@@ -9,6 +9,7 @@ mod allocations;
 #[cfg(feature = "mimalloc")]
 mod allocator;
 mod attention;
+mod contrastive;
 mod convolution;
 mod cpu;
 mod cross_entropy;
@@ -40,6 +41,10 @@ pub use affine_rotary::affine_rotary;
 pub use allocations::{AllocationCount, CountingAllocator};
 #[cfg(feature = "mimalloc")]
 pub use allocator::keep_freed_pages;
+pub use contrastive::{
+    AnchorStatistics, Contrasted, ContrastiveOptions, Pairing, Part, Rounding, RowLoss, Special,
+    contrastive_loss,
+};
 pub use convolution::{ChannelMap, ConvolutionOptions, depthwise_convolution, dynamic_convolution};
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};

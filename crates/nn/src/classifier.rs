@@ -2,25 +2,11 @@
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-use serde::{Deserialize, Serialize};
 
 use crate::backbone::Backbone;
-use crate::embed::{Embedding, EmbeddingSizes, ImageShape, PatchEmbedding};
+use crate::embed::Input;
 use crate::head::{Pooling, Readout};
-use crate::{Builder, Context, ModelConfig, ModelError};
-
-/// What a classifier reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ClassifierInput {
-    /// Images of one shape.
-    Images(ImageShape),
-    /// Token ids.
-    Tokens {
-        /// Number of different ids.
-        vocabulary: usize,
-    },
-}
+use crate::{Builder, ClassifierInput, Context, ModelConfig, ModelError};
 
 /// A model from images or tokens to classes. Where it has the parts of a language model, their paths are the same, so that
 /// it can start from one.
@@ -31,13 +17,6 @@ pub struct Classifier {
     readout: Readout,
 }
 
-/// What turns inputs into vectors.
-#[derive(Module, Debug)]
-enum Input {
-    Patches(PatchEmbedding),
-    Tokens(Embedding),
-}
-
 impl Classifier {
     pub(crate) fn new(
         config: &ModelConfig,
@@ -45,19 +24,13 @@ impl Classifier {
         classes: usize,
         builder: &Builder,
     ) -> Result<Self, ModelError> {
-        let path = builder.child("embedding");
-        let embedding = match input {
-            ClassifierInput::Images(image) => {
-                let token = config.readout.pooling == Pooling::ClassToken;
-                Input::Patches(PatchEmbedding::new(config, image.channels, token, &path))
-            }
-            ClassifierInput::Tokens { vocabulary } => {
-                let sizes = EmbeddingSizes::of(config, vocabulary);
-                Input::Tokens(Embedding::new(&config.embedding, sizes, &path))
-            }
-        };
         Ok(Classifier {
-            embedding,
+            embedding: Input::new(
+                config,
+                input,
+                config.readout.pooling == Pooling::ClassToken,
+                &builder.child("embedding"),
+            ),
             backbone: Backbone::new(config, config.stack(), None, &builder.child("backbone"))?,
             readout: config.readout.init(config.width, classes, &builder.child("readout")),
         })
@@ -68,10 +41,7 @@ impl Classifier {
     /// # Panics
     /// If the model reads tokens.
     pub fn embed_images(&self, images: Tensor<4>, context: &Context) -> Tensor<3> {
-        match &self.embedding {
-            Input::Patches(patches) => patches.forward(images, context),
-            Input::Tokens(_) => panic!("this classifier reads tokens, not images"),
-        }
+        self.embedding.images(images, context)
     }
 
     /// Vectors `[batch, n, width]` of token ids `[batch, n]`.
@@ -79,10 +49,7 @@ impl Classifier {
     /// # Panics
     /// If the model reads images.
     pub fn embed_tokens(&self, tokens: Tensor<2, Int>, context: &Context) -> Tensor<3> {
-        match &self.embedding {
-            Input::Tokens(embedding) => embedding.forward(tokens, context),
-            Input::Patches(_) => panic!("this classifier reads images, not tokens"),
-        }
+        self.embedding.tokens(tokens, context)
     }
 
     /// The blocks.

@@ -13,8 +13,8 @@ use crate::position::PositionConfig;
 use crate::residual::{ResidualConfig, Stack};
 use crate::seq2seq::{EncoderConfig, SequenceToSequence};
 use crate::{
-    Builder, Classifier, ClassifierInput, HybridConfig, Initialisation, InitialisationConfig, LanguageModel,
-    ModelError, NormConfig, RecomputeConfig,
+    Builder, Classifier, ClassifierInput, EmbedderConfig, EmbeddingModel, EmbeddingPooling, HybridConfig,
+    Initialisation, InitialisationConfig, LanguageModel, ModelError, NormConfig, RecomputeConfig,
 };
 
 /// A sequence model: sizes, parts and initialisation.
@@ -64,6 +64,9 @@ pub struct ModelConfig {
     /// How classifiers read the last vectors.
     #[serde(default)]
     pub readout: ReadoutConfig,
+    /// How embedding models read the last vectors.
+    #[serde(default)]
+    pub embedder: EmbedderConfig,
     /// Dropout rates.
     #[serde(default)]
     pub dropout: DropoutConfig,
@@ -135,6 +138,7 @@ impl ModelConfig {
             patch: PatchConfig::default(),
             head: HeadConfig::default(),
             readout: ReadoutConfig::default(),
+            embedder: EmbedderConfig::default(),
             dropout: DropoutConfig::default(),
             initialisation: None,
             recompute: RecomputeConfig::default(),
@@ -265,6 +269,7 @@ impl ModelConfig {
         self.norm.validate()?;
         self.position.validate(self.width)?;
         self.embedding.validate()?;
+        self.embedder.validate()?;
         match &self.initialisation {
             Some(_) if self.residual.draws() => Err(ModelError::Unsupported {
                 method: self.residual.name().to_owned(),
@@ -355,9 +360,33 @@ impl ModelConfig {
     /// # Errors
     /// Patches that do not fit the image.
     pub fn for_input(&self, input: ClassifierInput) -> Result<ModelConfig, ModelError> {
+        self.for_patches(input, self.readout.pooling == Pooling::ClassToken)
+    }
+
+    fn for_patches(&self, input: ClassifierInput, class_token: bool) -> Result<ModelConfig, ModelError> {
         let ClassifierInput::Images(image) = input else { return Ok(self.clone()) };
-        let class_token = usize::from(self.readout.pooling == Pooling::ClassToken);
-        Ok(ModelConfig { max_length: self.patch.count(image)? + class_token, ..self.clone() })
+        Ok(ModelConfig { max_length: self.patch.count(image)? + usize::from(class_token), ..self.clone() })
+    }
+
+    /// Makes an embedding model; every parameter is a function of (`seed`, its path).
+    ///
+    /// # Errors
+    /// What [`ModelConfig::validate`] finds, and patches that do not fit the image.
+    pub fn build_embedder(
+        &self,
+        input: ClassifierInput,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<EmbeddingModel, ModelError> {
+        self.check_one_stack("an embedding model")?;
+        let config = self.for_patches(input, self.embedder.pooling == EmbeddingPooling::ClassToken)?;
+        config.validate()?;
+        config.check_direction(false)?;
+        let builder = Builder::new(seed, device, precision, config.initialisation(), config.sublayers());
+        let model = EmbeddingModel::new(&config, input, &builder)?;
+        builder.finish()?;
+        Ok(model)
     }
 
     /// Makes a classifier of `classes` classes; every parameter is a function of (`seed`, its path).

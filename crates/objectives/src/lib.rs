@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod classification;
+pub mod contrastive;
 pub mod language;
 mod segmented;
 pub mod seq2seq;

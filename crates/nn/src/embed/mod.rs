@@ -1,5 +1,6 @@
 //! From inputs to vectors: token embedding or image patches, optional absolute positions, optional norm.
 
+mod input;
 mod patch;
 
 use burn::module::{Module, Param};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::position::{Position, PositionConfig};
 use crate::{Builder, Context, Linear, ModelError, Norm, NormConfig, Role};
 
+pub use input::ClassifierInput;
+pub(crate) use input::Input;
 pub use patch::{ImageShape, PatchConfig, PatchEmbedding};
 
 /// How tokens become vectors.

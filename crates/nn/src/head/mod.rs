@@ -1,5 +1,6 @@
 //! The output projection from hidden vectors to vocabulary logits, and the readout of a whole sequence.
 
+pub(crate) mod pooling;
 mod readout;
 
 use burn::module::{Module, Param};

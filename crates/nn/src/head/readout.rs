@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use mixlab_kernels::{Activation, linear};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::pooling::mean;
 use crate::{Builder, Initialiser, Linear, Role};
 
 /// Which vector stands for a sequence.
@@ -60,19 +61,10 @@ pub struct Readout {
 impl Readout {
     /// One vector a sequence: `[b, n, d]` to `[b, d]`. `real` tells padding apart, `[b · n]`.
     pub fn pooled(&self, hidden: Tensor<3>, real: Option<&Arc<[bool]>>) -> Tensor<2> {
-        let [batch, n, width] = hidden.dims();
+        let [batch, _, width] = hidden.dims();
         let pooled = match (self.pooling, real) {
             (Pooling::ClassToken, _) => hidden.narrow(1, 0, 1),
-            (Pooling::Mean, None) => hidden.mean_dim(1),
-            (Pooling::Mean, Some(real)) => {
-                let values: Vec<f64> = real.iter().map(|&real| f64::from(u8::from(real))).collect();
-                let real = TensorData::new(values, [batch, n, 1]);
-                let real: Tensor<3> = Tensor::from_data(real, (&hidden.device(), hidden.dtype()));
-                let count = real.clone().sum_dim(1).clamp_min(1.0);
-                // What stands at padding is unspecified, so it is replaced, not multiplied by 0.
-                let padding = real.equal_elem(0.0).expand([batch, n, width]);
-                hidden.mask_fill(padding, 0.0).sum_dim(1) / count
-            }
+            (Pooling::Mean, real) => mean(hidden, real),
         };
         let pooled = match &self.dense {
             Some(dense) => dense.forward(pooled, Activation::Tanh),
