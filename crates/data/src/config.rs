@@ -28,6 +28,8 @@ pub struct DataConfig {
     pub source_field: String,
     /// The field or column that holds what is to be written, in the same files. Only sequence-to-sequence models read it.
     pub target_field: String,
+    /// The field or column that holds a text like the target that is not one, in the same files. Only contrastive runs on triples read it.
+    pub negative_field: String,
     /// Where one document ends and the next begins in plain text files.
     pub document_separator: DocumentSeparator,
     /// How documents are laid into rows of the training length.
@@ -51,6 +53,7 @@ impl Default for DataConfig {
             label_field: "label".to_owned(),
             source_field: "source".to_owned(),
             target_field: "target".to_owned(),
+            negative_field: "negative".to_owned(),
             document_separator: DocumentSeparator::File,
             packing: Packing::Packed,
             segment_masks: SegmentMasks::Auto,
@@ -82,6 +85,7 @@ impl DataConfig {
             ("data.label_field", &self.label_field),
             ("data.source_field", &self.source_field),
             ("data.target_field", &self.target_field),
+            ("data.negative_field", &self.negative_field),
         ] {
             if name.is_empty() {
                 let (value, range) = ("\"\"".to_owned(), "the name of a field".to_owned());

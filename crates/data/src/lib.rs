@@ -32,6 +32,7 @@
 
 mod batch;
 mod config;
+mod contrastive;
 mod corpus;
 mod documents;
 mod epochs;
@@ -49,6 +50,10 @@ mod training;
 
 pub use batch::{BatchOptions, TokenBatch};
 pub use config::{DataConfig, DocumentSeparator, FileFormat, Packing, SegmentMasks};
+pub use contrastive::{
+    ContrastiveBatch, ContrastiveKind, ContrastiveRows, ContrastiveSplit, ContrastiveTexts,
+    ContrastiveTraining, load_contrastive,
+};
 pub use corpus::Corpus;
 pub use documents::Documents;
 pub use error::DataError;

@@ -150,6 +150,12 @@ pub fn pair_task<M: Writer + Folded>(
     let (seed, precision) = (config.run.seed, config.run.precision);
     let model = M::build(&config.model, config.vocabulary(&data.tokenizer), seed, &device, precision)?;
     let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
+    if config.train.layers_every > 0 {
+        observer.notice("no histograms by block will be written: this objective may have two stacks of them");
+    }
+    if let (true, Err(error)) = (config.sample.every > 0, model.check_stepping()) {
+        observer.notice(&format!("no samples will be written: {error}"));
+    }
     Ok(PairTask::new(config, data, model.train(), &device))
 }
 

@@ -51,10 +51,11 @@ pub(super) fn row<T: Real>(
     }
     let negatives = Negatives::exponentials(scores);
     let statistics = statistics(&positives, total, &negatives);
+    let mut row = Row { scores, positives, total, negatives, shifted, rounding: options.rounding };
     let (loss, by_score) = match options.loss {
-        RowLoss::NaiveInfoNce => naive(scores, &positives, total, &negatives, &shifted, options.rounding),
-        RowLoss::InfoNce => exact(scores, &positives, total, &negatives, &shifted, options.rounding),
-        RowLoss::FlatNce => flat(scores, &positives, total, &negatives, &shifted, options.rounding),
+        RowLoss::NaiveInfoNce => row.naive(),
+        RowLoss::InfoNce => row.exact(),
+        RowLoss::FlatNce => row.flat(),
     };
     Some(Outcome { loss, by_score, statistics })
 }
@@ -86,15 +87,6 @@ impl Negatives {
     /// logsumexp of the scores.
     fn log_sum(&self) -> f64 {
         self.highest + self.mass.ln()
-    }
-
-    /// Σ of gradient times score where the gradients are `factor · e^(s − highest)`; what was added to a score is no score.
-    fn by_score<T: Real>(&self, factor: f64, exponentials: &[T], shifted: &[(usize, f64)]) -> f64 {
-        if self.mass == 0.0 {
-            return 0.0;
-        }
-        let added: f64 = shifted.iter().map(|&(candidate, by)| exponentials[candidate].wide() * by).sum();
-        factor * (self.moment + self.highest * self.mass - added)
     }
 }
 
@@ -149,89 +141,85 @@ fn others(positives: &[Positive], j: usize, negatives: &Negatives) -> f64 {
     rest.fold(negatives.log_sum(), log_add)
 }
 
-/// `log(1 + ξ)` and minus the sum of the others' probabilities: nothing cancels.
-fn exact<T: Real>(
-    scores: &mut [T],
-    positives: &[Positive],
+/// A row whose negatives hold `e^(s − highest)` and whose positives hold nothing yet.
+struct Row<'a, T> {
+    scores: &'a mut [T],
+    positives: Vec<Positive>,
+    /// Sum of the positives' weights.
     total: f64,
-    negatives: &Negatives,
-    shifted: &[(usize, f64)],
+    negatives: Negatives,
+    /// Negatives with what was added to their scores.
+    shifted: Vec<(usize, f64)>,
     rounding: Rounding,
-) -> (f64, f64) {
-    let log_sum = positives.iter().map(|positive| positive.score).fold(negatives.log_sum(), log_add);
-    let factor = total * (negatives.highest - log_sum).exp();
-    let mut by_score = negatives.by_score(factor, scores, shifted);
-    scale(scores, T::of(factor));
-    round(scores, rounding);
-    let mut loss = 0.0;
-    for (j, positive) in positives.iter().enumerate() {
-        let Positive { candidate, weight, score } = *positive;
-        let margin = others(positives, j, negatives) - score;
-        loss += weight * rounded(softplus(margin), rounding);
-        // r·p − t = −t·(1 − p) + (r − t)·p, where 1 − p is a sigmoid of its own.
-        let gradient = (total - weight) * (score - log_sum).exp() - weight * sigmoid(margin);
-        scores[candidate] = T::of(rounded(gradient, rounding));
-        by_score += gradient * score;
-    }
-    (loss, by_score)
 }
 
-/// `logsumexp − s` and `softmax − 1` in the arithmetic of the scores.
-fn naive<T: Real>(
-    scores: &mut [T],
-    positives: &[Positive],
-    total: f64,
-    negatives: &Negatives,
-    shifted: &[(usize, f64)],
-    rounding: Rounding,
-) -> (f64, f64) {
-    let highest = positives.iter().map(|positive| positive.score).fold(negatives.highest, f64::max);
-    let lowered = if negatives.mass > 0.0 { (negatives.highest - highest).exp() } else { 0.0 };
-    let one = |x: f64| T::of(rounded(x, rounding));
-    let mass = positives
-        .iter()
-        .map(|positive| (T::of(positive.score) - T::of(highest)).exp())
-        .fold(T::of(negatives.mass * lowered), |sum, e| sum + e);
-    let log_sum = one((T::of(highest) + T::of(mass.wide().ln())).wide());
-    let factor = total * lowered / mass.wide();
-    let mut by_score = negatives.by_score(factor, scores, shifted);
-    scale(scores, T::of(factor));
-    round(scores, rounding);
-    let mut loss = 0.0;
-    for &Positive { candidate, weight, score } in positives {
-        let difference = one((log_sum - T::of(score)).wide());
-        loss += weight * difference.wide();
-        let share = one(((T::of(score) - T::of(highest)).exp() / mass).wide());
-        let gradient = T::of(total) * share - T::of(weight);
-        scores[candidate] = gradient;
-        by_score += gradient.wide() * score;
+impl<T: Real> Row<'_, T> {
+    /// Turns the negatives' exponentials into their gradients by a factor, and returns the sum of gradients times scores,
+    /// of which what was added is no part.
+    fn spread(&mut self, factor: f64) -> f64 {
+        let Negatives { highest, mass, moment, .. } = self.negatives;
+        let exponential = |&(candidate, by): &(usize, f64)| self.scores[candidate].wide() * by;
+        let added: f64 = self.shifted.iter().map(exponential).sum();
+        scale(self.scores, T::of(factor));
+        round(self.scores, self.rounding);
+        if mass == 0.0 { 0.0 } else { factor * (moment + highest * mass - added) }
     }
-    (loss, by_score)
-}
 
-/// `log ξ` over the negatives alone.
-fn flat<T: Real>(
-    scores: &mut [T],
-    positives: &[Positive],
-    total: f64,
-    negatives: &Negatives,
-    shifted: &[(usize, f64)],
-    rounding: Rounding,
-) -> (f64, f64) {
-    if negatives.mass == 0.0 {
-        return (0.0, 0.0);
+    /// `log(1 + ξ)` and minus the sum of the others' probabilities: nothing cancels.
+    fn exact(&mut self) -> (f64, f64) {
+        let scores = self.positives.iter().map(|positive| positive.score);
+        let log_sum = scores.fold(self.negatives.log_sum(), log_add);
+        let mut by_score = self.spread(self.total * (self.negatives.highest - log_sum).exp());
+        let mut loss = 0.0;
+        for (j, &Positive { candidate, weight, score }) in self.positives.iter().enumerate() {
+            let margin = others(&self.positives, j, &self.negatives) - score;
+            loss += weight * rounded(softplus(margin), self.rounding);
+            // r·p − t = −t·(1 − p) + (r − t)·p, where 1 − p is a sigmoid of its own.
+            let gradient = (self.total - weight) * (score - log_sum).exp() - weight * sigmoid(margin);
+            self.scores[candidate] = T::of(rounded(gradient, self.rounding));
+            by_score += gradient * score;
+        }
+        (loss, by_score)
     }
-    let factor = total / negatives.mass;
-    let mut by_score = negatives.by_score(factor, scores, shifted);
-    scale(scores, T::of(factor));
-    round(scores, rounding);
-    let mut loss = 0.0;
-    for &Positive { candidate, weight, score } in positives {
-        loss += weight * rounded(negatives.log_sum() - score, rounding);
-        scores[candidate] = T::of(-weight);
-        by_score -= weight * score;
+
+    /// `logsumexp − s` and `softmax − 1` in the arithmetic of the scores.
+    fn naive(&mut self) -> (f64, f64) {
+        let Negatives { highest: negative, mass: negatives, .. } = self.negatives;
+        let highest = self.positives.iter().map(|positive| positive.score).fold(negative, f64::max);
+        let lowered = if negatives > 0.0 { (negative - highest).exp() } else { 0.0 };
+        let exponential = |score: f64| (T::of(score) - T::of(highest)).exp();
+        let all = self.positives.iter().map(|positive| exponential(positive.score));
+        let mass = all.fold(T::of(negatives * lowered), |sum, e| sum + e);
+        let rounding = self.rounding;
+        let one = |x: T| T::of(rounded(x.wide(), rounding));
+        let log_sum = one(T::of(highest) + T::of(mass.wide().ln()));
+        let mut by_score = self.spread(self.total * lowered / mass.wide());
+        let mut loss = 0.0;
+        for &Positive { candidate, weight, score } in &self.positives {
+            loss += weight * one(log_sum - T::of(score)).wide();
+            let share = one(exponential(score) / mass);
+            let gradient = T::of(self.total) * share - T::of(weight);
+            self.scores[candidate] = gradient;
+            by_score += gradient.wide() * score;
+        }
+        (loss, by_score)
     }
-    (loss, by_score)
+
+    /// `log ξ` over the negatives alone.
+    fn flat(&mut self) -> (f64, f64) {
+        if self.negatives.mass == 0.0 {
+            return (0.0, 0.0);
+        }
+        let log_sum = self.negatives.log_sum();
+        let mut by_score = self.spread(self.total / self.negatives.mass);
+        let mut loss = 0.0;
+        for &Positive { candidate, weight, score } in &self.positives {
+            loss += weight * rounded(log_sum - score, self.rounding);
+            self.scores[candidate] = T::of(-weight);
+            by_score -= weight * score;
+        }
+        (loss, by_score)
+    }
 }
 
 vectorised! {

@@ -186,9 +186,9 @@ impl<M: Writer + Folded> Task for PairTask<M> {
     }
 
     fn sample(&self, _step: u64) -> Result<Option<String>, TrainError> {
-        match self.config.model.mixers().all(|mixer| mixer.promises(true).streaming) {
-            true => self.specimen(&self.learner.outcome()),
-            false => Ok(None),
+        match self.learner.model().check_stepping() {
+            Ok(()) => self.specimen(&self.learner.outcome()),
+            Err(_) => Ok(None),
         }
     }
 

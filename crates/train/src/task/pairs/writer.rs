@@ -60,6 +60,12 @@ pub trait Writer: Module {
         device: &Device,
     ) -> Result<Vec<Hypothesis>, ModelError>;
 
+    /// Whether the decoder can go token by token.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] if its token mixer cannot.
+    fn check_stepping(&self) -> Result<(), ModelError>;
+
     /// The model after it has read a source, which ends with the end-of-text token.
     ///
     /// # Errors
@@ -123,6 +129,10 @@ impl Writer for SequenceToSequence {
         self.search(read(self, source, device), options)
     }
 
+    fn check_stepping(&self) -> Result<(), ModelError> {
+        self.decoder().state(1).map(drop)
+    }
+
     fn stepper<'a>(&'a self, source: &[u32], device: &Device) -> Result<Stepper<'a>, ModelError> {
         let mut state = self.state(read(self, source, device))?;
         let begin = source[source.len() - 1..].to_vec();
@@ -172,6 +182,10 @@ impl Writer for LanguageModel {
         let read = &source[..source.len() - 1];
         let read = (!read.is_empty()).then(|| ids(read, [1, read.len()], device));
         self.search(read, options, device)
+    }
+
+    fn check_stepping(&self) -> Result<(), ModelError> {
+        self.state(1).map(drop)
     }
 
     fn stepper<'a>(&'a self, source: &[u32], _device: &Device) -> Result<Stepper<'a>, ModelError> {

@@ -1,0 +1,181 @@
+//! Texts that belong together as rows of token ids.
+
+use super::identity::identities;
+use super::{ContrastiveBatch, ContrastiveTexts};
+use crate::{Corpus, DataError, Tokenizer};
+
+/// Sample ids of an example: one for each column or view.
+const COLUMNS: u64 = 4;
+
+/// Texts of a set, tokenized.
+#[derive(Debug)]
+pub struct ContrastiveRows {
+    columns: Vec<Corpus>,
+    identities: Vec<Vec<u64>>,
+    labels: Option<Vec<u32>>,
+    length: usize,
+    full_length: bool,
+    padding: u32,
+    end: u32,
+    cut: usize,
+}
+
+impl ContrastiveRows {
+    /// Rows of at most `length` tokens, the end-of-text token in front included; longer texts are cut on the right. With
+    /// `full_length` every batch is that long, and not as its longest text.
+    ///
+    /// # Errors
+    /// A length below 2, no text, or a text that the tokenizer cannot encode. `part` names the set.
+    pub fn new(
+        texts: &ContrastiveTexts,
+        tokenizer: &Tokenizer,
+        (length, full_length): (usize, bool),
+        part: &'static str,
+    ) -> Result<Self, DataError> {
+        if length < 2 {
+            let range = "at least 2: a row begins with the end-of-text token".to_owned();
+            return Err(DataError::OutOfRange { key: "train.length", value: length.to_string(), range });
+        }
+        if texts.is_empty() {
+            return Err(DataError::TooShort { part, tokens: 0, length });
+        }
+        let columns: Vec<Corpus> =
+            texts.columns.iter().map(|column| Corpus::encode(tokenizer, column)).collect::<Result<_, _>>()?;
+        let long = |row: usize| columns.iter().filter(|column| column.span(row).len() > length).count();
+        Ok(ContrastiveRows {
+            cut: (0..texts.len()).map(long).sum(),
+            identities: identities(texts),
+            labels: texts.labels.clone(),
+            length,
+            full_length,
+            padding: tokenizer.padding(),
+            end: tokenizer.end_of_text(),
+            columns,
+        })
+    }
+
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.columns[0].documents()
+    }
+
+    /// Whether there is no example.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Texts of an example.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// How many texts were cut.
+    pub fn cut(&self) -> usize {
+        self.cut
+    }
+
+    /// Class of an example, of labelled texts.
+    pub fn labels(&self) -> Option<&[u32]> {
+        self.labels.as_deref()
+    }
+
+    /// Hash of all tokens and labels.
+    pub fn fingerprint(&self) -> String {
+        let labels = self.labels.iter().flatten().map(|label| format!(" {label}"));
+        self.columns.iter().map(Corpus::fingerprint).chain(labels).collect()
+    }
+
+    /// A batch of (example, sample): column after column, one view of sentences as two rows.
+    pub fn batch(&self, examples: &[(usize, u64)]) -> ContrastiveBatch {
+        let views = self.columns.len() == 1 && self.labels.is_none();
+        let texts: Vec<(usize, usize, u64)> = if views {
+            let twice = |&(row, sample): &(usize, u64)| [0, 1].map(|view| (0, row, COLUMNS * sample + view));
+            examples.iter().flat_map(twice).collect()
+        } else {
+            let column = |column: usize| {
+                examples.iter().map(move |&(row, sample)| (column, row, COLUMNS * sample + column as u64))
+            };
+            (0..self.columns.len()).flat_map(column).collect()
+        };
+        let mut batch = self.of_texts(&texts);
+        batch.examples = examples.len();
+        batch
+    }
+
+    /// One column of some examples, for embedding them.
+    pub fn column(&self, column: usize, examples: std::ops::Range<usize>) -> ContrastiveBatch {
+        let texts: Vec<_> = examples.map(|row| (column, row, COLUMNS * row as u64 + column as u64)).collect();
+        let mut batch = self.of_texts(&texts);
+        batch.examples = texts.len();
+        batch
+    }
+
+    /// Rows of (column, example, sample).
+    fn of_texts(&self, texts: &[(usize, usize, u64)]) -> ContrastiveBatch {
+        let text = |column: usize, row: usize| -> &[u32] {
+            let text = self.columns[column].document(row);
+            &text[..text.len().min(self.length - 1)]
+        };
+        let longest = texts.iter().map(|&(column, row, _)| text(column, row).len() + 1).max();
+        let length = if self.full_length { self.length } else { longest.unwrap_or(1) };
+        let mut batch = ContrastiveBatch { rows: texts.len(), length, ..ContrastiveBatch::default() };
+        for &(column, row, sample) in texts {
+            let text = text(column, row);
+            batch.ids.push(self.end);
+            batch.ids.extend_from_slice(text);
+            batch.ids.resize(batch.ids.len() + length - 1 - text.len(), self.padding);
+            batch.padding.extend((0..length).map(|position| position <= text.len()));
+            batch.samples.push(sample);
+            batch.identities.push(self.identities[column][row]);
+        }
+        let label = |&(_, row, _): &(usize, usize, u64)| self.labels.as_ref().map(|all| u64::from(all[row]));
+        batch.labels = texts.iter().map(label).collect();
+        batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TokenizerConfig;
+
+    fn rows(columns: &[&[&str]], labels: Option<Vec<u32>>, full: bool) -> ContrastiveRows {
+        let columns = columns.iter().map(|column| column.iter().copied().collect()).collect();
+        let texts = ContrastiveTexts { columns, labels };
+        let tokenizer = Tokenizer::train(&TokenizerConfig::Byte, &texts.texts()).unwrap();
+        ContrastiveRows::new(&texts, &tokenizer, (5, full), "training").unwrap()
+    }
+
+    /// The text of every row, with `.` for the end of a text and `_` for padding.
+    fn shown(batch: &ContrastiveBatch) -> Vec<String> {
+        let letter = |&id: &u32| match id {
+            256 => '.',
+            257 => '_',
+            byte => char::from(byte as u8),
+        };
+        batch.ids.chunks(batch.length).map(|row| row.iter().map(letter).collect()).collect()
+    }
+
+    #[test]
+    fn columns_follow_each_other_and_long_texts_lose_their_ends() {
+        let rows = rows(&[&["a", "bc"], &["defgh", "i"]], None, false);
+        let batch = rows.batch(&[(1, 7), (0, 8)]);
+        assert_eq!(shown(&batch), [".bc__", ".a___", ".i___", ".defg"]);
+        assert_eq!((batch.samples.clone(), batch.examples, rows.cut()), (vec![28, 32, 29, 33], 2, 1));
+        assert_eq!(batch.identities, [1, 0, 1, 0]);
+        assert_eq!((batch.real_positions(), batch.labels), (3 + 2 + 2 + 5, None));
+        assert_eq!(shown(&rows.column(0, 0..2)), [".a_", ".bc"]);
+    }
+
+    #[test]
+    fn sentences_come_twice_and_labelled_texts_once() {
+        let sentences = rows(&[&["a", "b"]], None, true).batch(&[(0, 3), (1, 4)]);
+        assert_eq!(shown(&sentences), [".a___", ".a___", ".b___", ".b___"]);
+        assert_eq!((sentences.samples, sentences.identities), (vec![12, 13, 16, 17], vec![0, 0, 1, 1]));
+        let labelled = rows(&[&["a", "b"]], Some(vec![5, 6]), false).batch(&[(1, 3), (0, 4)]);
+        assert_eq!(
+            (shown(&labelled), labelled.labels.clone()),
+            (vec![".b".into(), ".a".into()], Some(vec![6, 5]))
+        );
+    }
+}
