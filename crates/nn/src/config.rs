@@ -368,13 +368,15 @@ impl ModelConfig {
         Ok(ModelConfig { max_length: self.patch.count(image)? + usize::from(class_token), ..self.clone() })
     }
 
-    /// Makes an embedding model; every parameter is a function of (`seed`, its path).
+    /// Makes an embedding model; every parameter is a function of (`seed`, its path). With a `temperature` it is one of
+    /// them, and this its first value.
     ///
     /// # Errors
     /// What [`ModelConfig::validate`] finds, and patches that do not fit the image.
     pub fn build_embedder(
         &self,
         input: ClassifierInput,
+        temperature: Option<f64>,
         seed: u64,
         device: &Device,
         precision: Precision,
@@ -384,7 +386,7 @@ impl ModelConfig {
         config.validate()?;
         config.check_direction(false)?;
         let builder = Builder::new(seed, device, precision, config.initialisation(), config.sublayers());
-        let model = EmbeddingModel::new(&config, input, &builder)?;
+        let model = EmbeddingModel::new(&config, input, temperature, &builder)?;
         builder.finish()?;
         Ok(model)
     }

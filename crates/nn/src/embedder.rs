@@ -73,6 +73,8 @@ pub struct EmbeddingModel {
     query: Option<Param<Tensor<1>>>,
     /// `[d, width]`.
     projection: Option<Linear>,
+    /// `[1]`, log 1/τ where the temperature is learned.
+    log_scale: Option<Param<Tensor<1>>>,
     #[module(skip)]
     config: EmbedderConfig,
 }
@@ -81,6 +83,7 @@ impl EmbeddingModel {
     pub(crate) fn new(
         config: &ModelConfig,
         input: ClassifierInput,
+        temperature: Option<f64>,
         builder: &Builder,
     ) -> Result<Self, ModelError> {
         let EmbedderConfig { pooling, width, .. } = config.embedder;
@@ -93,6 +96,9 @@ impl EmbeddingModel {
                 .then(|| builder.parameter("query", [config.width], Initialiser::Zeros)),
             projection: width.map(|width| {
                 Linear::new([config.width, width], Role::Input, false, &builder.child("projection"))
+            }),
+            log_scale: temperature.map(|temperature| {
+                builder.parameter("log_scale", [1], Initialiser::Constant(-temperature.ln()))
             }),
             config: config.embedder.clone(),
         })
@@ -112,6 +118,11 @@ impl EmbeddingModel {
     /// If the model reads tokens.
     pub fn embed_images(&self, images: Tensor<4>, context: &Context) -> Tensor<2> {
         self.embed(self.embedding.images(images, context), context)
+    }
+
+    /// log 1/τ, if the temperature is learned.
+    pub fn log_scale(&self) -> Option<Tensor<1>> {
+        self.log_scale.as_ref().map(Param::val)
     }
 
     /// The blocks.

@@ -37,8 +37,9 @@ fn config(embedder: EmbedderConfig) -> ModelConfig {
 /// With first values that are not 0 anywhere.
 fn model(embedder: EmbedderConfig) -> EmbeddingModel {
     let input = ClassifierInput::Tokens { vocabulary: VOCABULARY };
-    let model =
-        config(embedder).build_embedder(input, 1, &Device::flex(), Precision::F64).expect("a valid config");
+    let model = config(embedder)
+        .build_embedder(input, None, 1, &Device::flex(), Precision::F64)
+        .expect("a valid config");
     let stream = Key::root(2).purpose(Purpose::Synthetic).sample(0);
     let mut values = parameter_values(&model);
     if let Some(query) = values.get_mut("query") {
@@ -151,14 +152,14 @@ fn images_have_a_class_token_of_their_own_and_odd_configs_are_refused() {
     let mut with =
         config(EmbedderConfig { pooling: EmbeddingPooling::ClassToken, ..EmbedderConfig::default() });
     with.patch.size = 2;
-    let model = with.build_embedder(image, 1, &Device::flex(), Precision::F64).expect("a valid config");
+    let model = with.build_embedder(image, None, 1, &Device::flex(), Precision::F64).expect("a valid config");
     assert!(parameter_values(&model).contains_key("embedding.class_token"));
     let pixels = Tensor::<4>::ones([3, 4, 4, 1], (&Device::flex(), DType::F64));
     let embedded = model.embed_images(pixels, &Context::evaluation(3, false));
     assert_eq!(embedded.dims(), [3, WIDTH]);
 
     let refused = |config: ModelConfig| {
-        let error = config.build_embedder(image, 1, &Device::flex(), Precision::F64).expect_err("odd");
+        let error = config.build_embedder(image, None, 1, &Device::flex(), Precision::F64).expect_err("odd");
         format!("{error} {}", error.hint().unwrap_or_default())
     };
     let zero = ModelConfig {

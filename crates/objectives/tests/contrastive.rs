@@ -29,7 +29,7 @@ fn model(precision: Precision) -> EmbeddingModel {
         ..ModelConfig::new(MixerConfig::SoftmaxAttention(attention))
     };
     let input = ClassifierInput::Tokens { vocabulary: VOCABULARY };
-    config.build_embedder(input, 3, &Device::flex(), precision).expect("a valid config").train()
+    config.build_embedder(input, None, 3, &Device::flex(), precision).expect("a valid config").train()
 }
 
 /// Sentences of different lengths, each with noise of its own.

@@ -13,6 +13,7 @@ use crate::guard::GuardConfig;
 use crate::optimizer::OptimizerConfig;
 use crate::pair_shape::PairShape;
 use crate::schedule::ScheduleConfig;
+use crate::task::ContrastiveConfig;
 
 /// A run: what is trained on what, how, and what is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +93,8 @@ pub enum ObjectiveConfig {
         #[serde(default)]
         spans: SpanConfig,
     },
+    /// Embed texts so that those that belong together lie close: pairs, triples, sentences or texts with labels.
+    Contrastive(ContrastiveConfig),
     /// Tell the class of a whole sequence: of an image or of a text with a label.
     Classification {
         /// Share of the probability that is spread over all classes in the targets, in [0, 1).
@@ -118,6 +121,7 @@ impl ObjectiveConfig {
             ObjectiveConfig::SpanCorruption { spans } => spans.hidden(length).1,
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::MaskedLm { .. }
+            | ObjectiveConfig::Contrastive(_)
             | ObjectiveConfig::Classification { .. } => 0,
         }
     }
@@ -134,7 +138,7 @@ impl ObjectiveConfig {
             | ObjectiveConfig::SequenceToSequence { .. }
             | ObjectiveConfig::SpanCorruption { .. } => 1.0,
             ObjectiveConfig::MaskedLm { masking } => masking.probability,
-            ObjectiveConfig::Classification { .. } => 0.0,
+            ObjectiveConfig::Contrastive(_) | ObjectiveConfig::Classification { .. } => 0.0,
         }
     }
 }
@@ -286,6 +290,7 @@ impl Config {
                 return Err(TrainError::out_of_range("objective.label_smoothing", label_smoothing, expected));
             }
             ObjectiveConfig::Classification { .. } => {}
+            ObjectiveConfig::Contrastive(contrastive) => contrastive.validate()?,
         }
         for (key, value) in
             [("evaluate.batch", self.evaluate.batch), ("checkpoint.keep", self.checkpoint.keep)]

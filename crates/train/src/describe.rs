@@ -5,7 +5,7 @@ use mixlab_nn::{Classifier, ClassifierInput, NamedParameter, named_parameters};
 use serde::Serialize;
 
 use crate::prepare::Prepared;
-use crate::task::{Examples, PairData};
+use crate::task::{ContrastiveData, Examples, PairData};
 use crate::{Config, Silent, TrainError, prepare};
 
 /// Characters of text shown of the first batch.
@@ -90,6 +90,19 @@ pub enum DataDescription {
         /// Examples to measure on.
         evaluate: usize,
     },
+    /// Texts that belong together.
+    Contrastive {
+        /// Number of tokens in the vocabulary.
+        vocabulary: usize,
+        /// Texts of a batch.
+        rows: usize,
+        /// Examples to train on.
+        train: usize,
+        /// Examples to measure on.
+        evaluate: usize,
+        /// The texts of the first example.
+        texts: Vec<String>,
+    },
     /// Sources with their targets.
     Pairs {
         /// Number of tokens in the vocabulary, sentinels included.
@@ -113,6 +126,7 @@ impl DataDescription {
         match self {
             DataDescription::Text { vocabulary, .. }
             | DataDescription::Pairs { vocabulary, .. }
+            | DataDescription::Contrastive { vocabulary, .. }
             | DataDescription::Examples { input: ClassifierInput::Tokens { vocabulary }, .. } => {
                 Some(*vocabulary)
             }
@@ -158,6 +172,33 @@ impl Description {
                 classes: data.classes().to_vec(),
                 train: data.count(),
                 evaluate: data.evaluation().map_or(0, |data| data.count()),
+            },
+        }
+    }
+
+    /// Of an embedding model about to be trained.
+    pub(crate) fn of_contrastive<M: Module>(config: &Config, data: &ContrastiveData, model: &M) -> Self {
+        let parameters = named_parameters(model);
+        let first = data.train.batch(0, 0);
+        let text = |row: usize| {
+            let ids = &first.ids[row * first.length + 1..(row + 1) * first.length];
+            let real = ids.iter().take_while(|&&id| id != data.tokenizer.padding());
+            data.tokenizer.decode(&real.copied().collect::<Vec<_>>()).chars().take(EXCERPT).collect()
+        };
+        let columns = data.train.rows().columns();
+        let evaluate = data.evaluation.as_ref().map_or(0, |rows| rows.len());
+        Description {
+            memory: memory(config, &parameters, first.length),
+            parameter_count: parameters.iter().map(NamedParameter::size).sum(),
+            batch: [config.train.accumulation, first.rows, first.length],
+            epochs: data.train.epochs(config.train.steps),
+            parameters: sizes(parameters),
+            data: DataDescription::Contrastive {
+                vocabulary: data.tokenizer.vocabulary(),
+                rows: first.rows,
+                train: data.train.rows().len(),
+                evaluate,
+                texts: (0..columns).map(|column| text(column * first.examples)).collect(),
             },
         }
     }

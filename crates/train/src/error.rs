@@ -238,7 +238,7 @@ impl Diagnose for TrainError {
             }
             TrainError::OtherModel { .. } => Some(
                 "language models generate and are measured on text, encoder–decoders on pairs, classifiers on examples \
-                 with labels"
+                 with labels; embedding models embed texts"
                     .into(),
             ),
             TrainError::MissingTensor { .. }

@@ -11,6 +11,7 @@ mod classifier_folder;
 mod config;
 mod describe;
 mod ema;
+mod embedder_folder;
 mod error;
 mod exact;
 mod generate;
@@ -43,6 +44,7 @@ pub use config::{
 };
 pub use describe::{DataDescription, Description, Memory, ParameterSize, describe};
 pub use ema::{Ema, EmaConfig};
+pub use embedder_folder::{EmbedderDescription, EmbedderFolder};
 pub use error::TrainError;
 pub use generate::{Answer, Ended, GenerateOptions, Generated, Generator, SamplingConfig, Stepper};
 pub use guard::{Fault, Guard, GuardConfig, GuardState};
@@ -55,13 +57,14 @@ pub use observer::{Observer, Progress, Silent, Start};
 pub use optimizer::{AdamwConfig, LambConfig, Optimizer, OptimizerConfig, SgdConfig};
 pub use pair_shape::PairShape;
 pub use parameters::InitReport;
-pub use prepare::{Prepared, classification_task, language_task, pair_task, task};
+pub use prepare::{Prepared, classification_task, contrastive_task, language_task, pair_task, task};
 pub use run::{Outcome, Summary, resume, run, run_task};
 pub use run_folder::{CURVES, MODEL, RUN_CONFIG, read_run_config};
 pub use schedule::ScheduleConfig;
 pub use task::{
-    CONFUSION, ClassificationTask, Confusion, Evaluation, HeldOut, HeldOutPairs, LanguageTask, PairTask,
-    Task, Update, Writer, evaluate_classifier, evaluate_model, evaluate_pairs,
+    CONFUSION, ClassificationTask, Confusion, ContrastiveConfig, ContrastiveTask, Evaluation, HeldOut,
+    HeldOutPairs, LanguageTask, PairTask, Task, Update, Writer, evaluate_classifier, evaluate_model,
+    evaluate_pairs,
 };
 pub use tensor_file::{NamedTensor, TensorFile, encode};
 pub use threads::set_threads;

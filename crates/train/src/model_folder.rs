@@ -35,6 +35,8 @@ pub enum ModelKind {
     SequenceToSequence,
     /// A classifier of images or texts.
     Classifier,
+    /// A model that embeds texts.
+    EmbeddingModel,
 }
 
 impl std::fmt::Display for ModelKind {
@@ -43,6 +45,7 @@ impl std::fmt::Display for ModelKind {
             ModelKind::LanguageModel => "a language model",
             ModelKind::SequenceToSequence => "an encoder–decoder",
             ModelKind::Classifier => "a classifier",
+            ModelKind::EmbeddingModel => "an embedding model",
         })
     }
 }
@@ -181,6 +184,7 @@ impl Origin {
     fn kind(&self) -> ModelKind {
         match (&self.objective, &self.model.encoder) {
             (ObjectiveConfig::Classification { .. }, _) => ModelKind::Classifier,
+            (ObjectiveConfig::Contrastive(_), _) => ModelKind::EmbeddingModel,
             (_, Some(_)) => ModelKind::SequenceToSequence,
             (_, None) => ModelKind::LanguageModel,
         }

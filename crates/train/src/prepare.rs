@@ -6,16 +6,16 @@ use burn::module::Module;
 use mixlab_data::{
     BatchOptions, Corpus, Documents, EvaluationData, EvaluationOptions, Tokenizer, TrainingData, load,
 };
-use mixlab_nn::LanguageModel;
 use mixlab_nn::seq2seq::SequenceToSequence;
+use mixlab_nn::{ClassifierInput, LanguageModel};
 
 use crate::model_folder::{self, ModelFolder, TOKENIZER};
 use crate::observer::Observer;
 use crate::parameters::init_from;
-use crate::task::{Examples, PairData};
+use crate::task::{ContrastiveData, Examples, PairData, contrastive};
 use crate::{
-    ClassificationTask, Config, Folded, LanguageTask, ObjectiveConfig, PairTask, Task, TrainError, Writer,
-    storage,
+    ClassificationTask, Config, ContrastiveTask, Folded, LanguageTask, ObjectiveConfig, PairTask, Task,
+    TrainError, Writer, storage,
 };
 
 /// The data of a run, tokenized.
@@ -107,6 +107,7 @@ pub fn task(
                 None => Box::new(pair_task::<LanguageModel>(config, run, observer)?),
             }
         }
+        ObjectiveConfig::Contrastive(_) => Box::new(contrastive_task(config, run, observer)?),
         ObjectiveConfig::Classification { .. } => Box::new(classification_task(config, run, observer)?),
     })
 }
@@ -157,6 +158,28 @@ pub fn pair_task<M: Writer + Folded>(
         observer.notice(&format!("no samples will be written: {error}"));
     }
     Ok(PairTask::new(config, data, model.train(), &device))
+}
+
+/// The task of an embedding model.
+///
+/// # Errors
+/// As [`task`].
+pub fn contrastive_task(
+    config: &Config,
+    run: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<ContrastiveTask, TrainError> {
+    config.validate()?;
+    let objective = contrastive(&config.objective).cloned().unwrap_or_default();
+    let data = ContrastiveData::new(config, &objective, run, observer)?;
+    observer.phase("building the model");
+    let device = config.run.device.device();
+    let (seed, precision) = (config.run.seed, config.run.precision);
+    let input = ClassifierInput::Tokens { vocabulary: data.tokenizer.vocabulary() };
+    let temperature = objective.temperature.is_learned().then(|| objective.temperature.initial());
+    let model = config.model.build_embedder(input, temperature, seed, &device, precision)?;
+    let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
+    Ok(ContrastiveTask::new(config, &objective, data, model.train(), &device))
 }
 
 /// The task of a classifier.

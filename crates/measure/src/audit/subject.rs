@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use mixlab_core::{Key, Precision, Purpose};
 use mixlab_nn::{ModelConfig, ModelError, parameter_values};
 use mixlab_train::{
-    ClassifierFolder, Config, DataDescription, ModelFolder, ModelKind, ObjectiveConfig, TrainError, describe,
-    read_kind,
+    ClassifierFolder, Config, DataDescription, EmbedderFolder, ModelFolder, ModelKind, ObjectiveConfig,
+    TrainError, describe, read_kind,
 };
 
 use super::{Audited, Reads, Stack};
@@ -33,14 +33,15 @@ impl Reads {
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::MaskedLm { .. }
             | ObjectiveConfig::SequenceToSequence { .. }
-            | ObjectiveConfig::SpanCorruption { .. } => Ok(Reads::Text { vocabulary: VOCABULARY }),
+            | ObjectiveConfig::SpanCorruption { .. }
+            | ObjectiveConfig::Contrastive(_) => Ok(Reads::Text { vocabulary: VOCABULARY }),
             ObjectiveConfig::Classification { .. } => Ok(match describe(config)?.data {
                 DataDescription::Examples { input, classes, .. } => {
                     Reads::Classified { input, classes: classes.len() }
                 }
-                DataDescription::Text { vocabulary, .. } | DataDescription::Pairs { vocabulary, .. } => {
-                    Reads::Text { vocabulary }
-                }
+                DataDescription::Text { vocabulary, .. }
+                | DataDescription::Pairs { vocabulary, .. }
+                | DataDescription::Contrastive { vocabulary, .. } => Reads::Text { vocabulary },
             }),
         }
     }
@@ -99,6 +100,7 @@ impl Subject<Stack> {
             ModelKind::Classifier => Subject::of_classifier(&ClassifierFolder::load(path, device)?, device),
             ModelKind::LanguageModel => Subject::of_folder(&ModelFolder::load(path, device)?, device),
             ModelKind::SequenceToSequence => Err(two_stacks()),
+            ModelKind::EmbeddingModel => Subject::of_embedder(&EmbedderFolder::load(path, device)?, device),
         }
     }
 
@@ -112,6 +114,17 @@ impl Subject<Stack> {
         let causal = description.objective.is_causal();
         let stack = Stack::new(&description.model, reads, 0, device, description.precision)?;
         Ok(Subject::of_stack(stack.with_values(parameter_values(&folder.model)), causal)?)
+    }
+
+    /// The stack of a trained embedding model as it is.
+    ///
+    /// # Errors
+    /// A model that cannot be built again.
+    pub fn of_embedder(folder: &EmbedderFolder, device: &Device) -> Result<Self, TrainError> {
+        let description = &folder.config;
+        let reads = Reads::Text { vocabulary: description.vocabulary };
+        let stack = Stack::new(&description.model, reads, 0, device, description.precision)?;
+        Ok(Subject::of_stack(stack.with_values(parameter_values(&folder.model)), false)?)
     }
 
     /// A trained classifier as it is.

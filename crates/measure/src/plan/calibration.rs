@@ -111,6 +111,7 @@ impl Subject {
                     causal: config.objective.is_causal(),
                 }
             }
+            DataDescription::Contrastive { .. } => return Err(super::contrastive()),
             DataDescription::Pairs { vocabulary, lengths, .. } if config.model.encoder.is_some() => {
                 let built = model.build_sequence_to_sequence(*vocabulary, seed, &device, precision)?;
                 Subject::Pairs {

@@ -6,7 +6,7 @@
 mod calibration;
 mod estimate;
 
-use mixlab_train::{Config, DataDescription, Description, Observer, TrainError, describe};
+use mixlab_train::{Config, DataDescription, Description, ObjectiveConfig, Observer, TrainError, describe};
 use serde::Serialize;
 
 use self::calibration::{Sample, sample};
@@ -130,6 +130,9 @@ pub fn plan(
     budget: Option<u64>,
     observer: &mut dyn Observer,
 ) -> Result<PlanReport, TrainError> {
+    if matches!(config.objective, ObjectiveConfig::Contrastive(_)) {
+        return Err(contrastive());
+    }
     let description = describe(config)?;
     let data_peak = peak_memory_mib(std::process::id());
     // Pages that reading and tokenizing have freed stay with the process, and most of them are of no use to tensors.
@@ -167,6 +170,16 @@ pub fn plan(
         proposals: budget.map(|budget| propose(&trials, setting, budget, &peak)).transpose()?,
         setting,
     })
+}
+
+/// Why no plan is made of a contrastive run.
+fn contrastive() -> TrainError {
+    TrainError::Conflict {
+        first: "objective.kind = \"contrastive\"".into(),
+        second: "a plan".into(),
+        reason: "plans are made for losses that are sums over rows".into(),
+        remedy: "`mixlab measure step` tells time and peak memory of an update; a smaller `objective.chunk` lowers it".into(),
+    }
 }
 
 /// The three fastest settings that fit.
@@ -263,6 +276,8 @@ fn data_mib(data: &DataDescription) -> f64 {
         DataDescription::Text { train_tokens, evaluate_tokens, .. } => {
             4.0 * (*train_tokens as f64 + *evaluate_tokens as f64)
         }
+        // Of which no plan is made.
+        DataDescription::Contrastive { .. } => 0.0,
         DataDescription::Pairs { lengths, train, evaluate, .. } => {
             4.0 * (train + evaluate) as f64 * (lengths[0] + lengths[1]) as f64
         }
@@ -285,6 +300,15 @@ pub(crate) fn arithmetic(config: &Config, description: &Description) -> Multiply
             let causal = config.objective.is_causal();
             let targets = config.objective.share_of_targets();
             MultiplyAdds::of_language_model(&config.model, *vocabulary, rows, causal, targets)
+        }
+        DataDescription::Contrastive { rows: texts, texts: columns, .. } => {
+            let [accumulation, texts, examples] = [accumulation, *texts, *texts / columns.len().max(1)];
+            let (anchors, candidates) =
+                if columns.len() == 1 { (texts, texts) } else { (examples, texts - examples) };
+            MultiplyAdds {
+                head: (accumulation * anchors * candidates * config.model.width) as u64,
+                ..MultiplyAdds::of_blocks(&config.model, rows, false)
+            }
         }
         DataDescription::Pairs { vocabulary, lengths, .. } => match config.model.encoder {
             Some(_) => MultiplyAdds::of_sequence_to_sequence(&config.model, *vocabulary, rows.0, *lengths),

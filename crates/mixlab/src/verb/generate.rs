@@ -86,7 +86,9 @@ impl Generate {
             ModelKind::LanguageModel if objective.writes() => {
                 self.answer::<LanguageModel>(&path, &prompt, &options)
             }
-            ModelKind::LanguageModel | ModelKind::Classifier => self.go_on(&path, &prompt, &options),
+            ModelKind::LanguageModel | ModelKind::Classifier | ModelKind::EmbeddingModel => {
+                self.go_on(&path, &prompt, &options)
+            }
         }
     }
 

@@ -117,6 +117,14 @@ fn data_text(data: &DataDescription, batch: &str, epochs: f64) -> String {
                 indent(excerpt)
             )
         }
+        DataDescription::Contrastive { vocabulary, rows, train, evaluate, texts } => {
+            let texts: Vec<String> = texts.iter().map(|text| indent(text)).collect();
+            format!(
+                "  vocabulary {vocabulary}, {train} examples to train on, {evaluate} held out\n  {batch} tokens, {rows} texts \
+                 that are told apart at once; the run reads the examples {epochs:.1} times\n\nthe first example\n{}\n",
+                texts.join("\n")
+            )
+        }
         DataDescription::Pairs { vocabulary, lengths: [from, to], train, evaluate, source, target } => {
             format!(
                 "  vocabulary {vocabulary}, {train} pairs to train on, {evaluate} held out\n  {batch} tokens, of a pair {from} to \

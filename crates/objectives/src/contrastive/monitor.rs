@@ -1,10 +1,10 @@
 //! What the anchors of a step tell about it.
 
 use mixlab_kernels::AnchorStatistics;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A step in numbers that show whether a loss still learns, and from whom.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Monitors {
     /// Mean of log ξ, the soft margin: negative once the positive beats all negatives together.
     pub log_xi: f64,
@@ -25,6 +25,20 @@ pub struct Monitors {
 }
 
 impl Monitors {
+    /// Name and value of every number.
+    pub fn entries(&self) -> [(&'static str, f64); 8] {
+        [
+            ("log_xi", self.log_xi),
+            ("information", self.information),
+            ("effective", self.effective),
+            ("effective_low", self.effective_low),
+            ("error", self.error),
+            ("error_high", self.error_high),
+            ("silent", self.silent),
+            ("positive", self.positive),
+        ]
+    }
+
     /// Of the anchors of a step, each with `candidates` candidates; none without anchors.
     pub fn of(statistics: &[AnchorStatistics], candidates: usize) -> Option<Self> {
         if statistics.is_empty() {

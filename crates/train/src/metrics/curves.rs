@@ -110,6 +110,7 @@ mod tests {
             loss: Some(loss),
             bits_per_byte: None,
             accuracy: None,
+            monitors: None,
             learning_rate: (split == Split::Train).then_some(1e-3),
             grad_norm: None,
             skipped: None,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mixlab_objectives::contrastive::Monitors;
 use serde::{Deserialize, Serialize};
 
 use crate::{TrainError, storage};
@@ -32,9 +33,13 @@ pub struct MetricsLine {
     /// causal models.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits_per_byte: Option<f64>,
-    /// Share of the held-out examples whose class was told right; only on eval lines of classifiers.
+    /// Share of the held-out examples whose class was told right, on eval lines of classifiers; share of held-out anchors
+    /// whose nearest candidate belongs to them, on eval lines of embedding models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// What the anchors of the update tell; only on train lines of contrastive runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitors: Option<Monitors>,
     /// Learning rate of the update; only on train lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
@@ -75,6 +80,12 @@ impl MetricsLine {
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((format!("{split}/{name}"), value?)))
+        .chain(
+            self.monitors
+                .iter()
+                .flat_map(Monitors::entries)
+                .map(|(name, value)| (format!("{split}/{name}"), value)),
+        )
         .collect()
     }
 }
@@ -107,6 +118,7 @@ mod tests {
             loss: Some(1.5),
             bits_per_byte: Some(2.25),
             accuracy: None,
+            monitors: None,
             learning_rate: None,
             grad_norm: None,
             skipped: None,

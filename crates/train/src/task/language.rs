@@ -81,7 +81,7 @@ impl LanguageTask {
         let device = self.device.clone().autodiff();
         let noise = self.key().purpose(Purpose::Dropout).step(step);
         let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
-        let mut update = Update { loss: 0.0, weight, tokens: 0, grad_norm: 0.0, skipped: None };
+        let mut update = Update { weight, ..Update::default() };
         for batch in &batches {
             update.tokens += real_positions(batch);
             let model = self.learner.model();
@@ -120,6 +120,7 @@ impl Setting<'_> {
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::SequenceToSequence { .. }
             | ObjectiveConfig::SpanCorruption { .. }
+            | ObjectiveConfig::Contrastive(_)
             | ObjectiveConfig::Classification { .. } => Ok(batch),
         }
     }

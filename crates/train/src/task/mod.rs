@@ -4,6 +4,7 @@
 //! nothing of tensors; a new objective is a new file here.
 
 mod classification;
+mod contrastive;
 mod language;
 mod pairs;
 
@@ -12,9 +13,13 @@ use std::path::Path;
 
 pub(crate) use classification::Examples;
 pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
+pub use contrastive::{ContrastiveConfig, ContrastiveTask};
+pub(crate) use contrastive::{ContrastiveData, contrastive};
 pub use language::{LanguageTask, evaluate_model};
 pub(crate) use pairs::PairData;
 pub use pairs::{HeldOutPairs, PairTask, Writer, evaluate_pairs};
+
+use mixlab_objectives::contrastive::Monitors;
 
 use crate::guard::Fault;
 use crate::layers::Layers;
@@ -23,7 +28,7 @@ use crate::storage::StagedFolder;
 use crate::{Description, TrainError};
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Update {
     /// Mean loss, in nats per token for language models.
     pub loss: f64,
@@ -35,6 +40,8 @@ pub struct Update {
     pub grad_norm: f64,
     /// Why nothing was updated, if so.
     pub skipped: Option<Fault>,
+    /// What the anchors tell, of contrastive tasks.
+    pub monitors: Option<Monitors>,
 }
 
 /// What an evaluation found.
@@ -44,7 +51,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Bits per UTF-8 byte of the text, where that has a meaning.
     pub bits_per_byte: Option<f64>,
-    /// Share of examples whose class was told right, for classifiers.
+    /// Share of examples whose class was told right, for classifiers; of anchors whose nearest candidate belongs to them, for
+    /// embedding models.
     pub accuracy: Option<f64>,
     /// Targets scored.
     pub tokens: u64,

@@ -2,6 +2,7 @@
 
 mod accumulation;
 mod classifying;
+mod embedding;
 mod files;
 mod folders;
 mod guarding;

@@ -88,7 +88,7 @@ impl ClassificationTask {
         let noise = self.key().purpose(Purpose::Dropout).step(step);
         let (device, model) = (self.device.clone().autodiff(), self.learner.model());
         let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
-        let mut update = Update { loss: 0.0, weight, tokens: 0, grad_norm: 0.0, skipped: None };
+        let mut update = Update { weight, ..Update::default() };
         for rows in &batches {
             update.tokens += rows.positions(self.length());
             let (batch, context) =

@@ -72,7 +72,7 @@ impl<M: Writer + Folded> PairTask<M> {
         let noise = self.key().purpose(Purpose::Dropout).step(step);
         let (device, model) = (self.device.clone().autodiff(), self.learner.model());
         let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
-        let mut update = Update { loss: 0.0, weight, tokens: 0, grad_norm: 0.0, skipped: None };
+        let mut update = Update { weight, ..Update::default() };
         for pairs in &batches {
             update.tokens += pairs.real_positions();
             let batch = M::batch(pairs, self.setting().at(Mode::Train, noise, weight.max(1.0), &device));

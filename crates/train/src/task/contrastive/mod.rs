@@ -1,0 +1,287 @@
+//! Embeddings that lie close where texts belong together.
+
+mod config;
+mod embed;
+mod retrieval;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use mixlab_core::{Key, Purpose};
+use mixlab_data::{
+    ContrastiveBatch, ContrastiveKind, ContrastiveRows, ContrastiveTexts, ContrastiveTraining, Tokenizer,
+    load_contrastive,
+};
+use mixlab_kernels::profile::{Pass, pass};
+use mixlab_nn::mixer::Lengths;
+use mixlab_nn::{EmbeddingModel, Mode, add_gradients};
+use mixlab_objectives::contrastive::{Contrast, EmbeddingLoss, Layout, Monitors, cached_gradients, chunks};
+
+pub use config::ContrastiveConfig;
+use embed::TextRows;
+
+use super::{Evaluation, Task, Update};
+use crate::embedder_folder::EmbedderDescription;
+use crate::learner::{Learner, LearnerState};
+use crate::model_folder::{FORMAT, WEIGHTS, write_model};
+use crate::observer::Observer;
+use crate::prepare::keep_tokenizer;
+use crate::storage::StagedFolder;
+use crate::{Config, Description, ObjectiveConfig, TrainError};
+
+/// Name of the only learner in a checkpoint's state.
+const LEARNER: &str = "model";
+/// Parameter that holds log 1/τ where the temperature is learned.
+const LOG_SCALE: &str = "log_scale";
+
+/// Texts that belong together, ready for batches.
+pub(crate) struct ContrastiveData {
+    pub tokenizer: Tokenizer,
+    pub train: ContrastiveTraining,
+    pub evaluation: Option<ContrastiveRows>,
+}
+
+impl ContrastiveData {
+    /// Reads the data of a run; its tokenizer is kept in the run folder.
+    pub fn new(
+        config: &Config,
+        objective: &ContrastiveConfig,
+        run: Option<&Path>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, TrainError> {
+        observer.phase("reading the data");
+        let split = load_contrastive(&config.data, objective.examples)?;
+        let tokenizer = keep_tokenizer(config, run, &split.train.texts(), observer)?;
+        observer.phase("tokenizing");
+        let length = config.train.length;
+        let full = matches!(config.model.lengths(false), Lengths::Exactly(_));
+        let rows =
+            |texts: &ContrastiveTexts, part| ContrastiveRows::new(texts, &tokenizer, (length, full), part);
+        let evaluation = match split.evaluate.is_empty() {
+            true => None,
+            false => Some(rows(&split.evaluate, "held-out")?),
+        };
+        let train = rows(&split.train, "training")?;
+        if train.cut() > 0 {
+            observer.notice(&format!(
+                "{} texts are longer than `train.length` = {length} tokens and lose their ends",
+                train.cut()
+            ));
+        }
+        let repeated = split.train.repeated();
+        if repeated > 0 {
+            let treated = match objective.mask_same {
+                true => "they are never each other's negatives",
+                false => "they are each other's negatives, since `objective.mask_same` is off",
+            };
+            observer
+                .notice(&format!("{repeated} of {} examples repeat earlier ones: {treated}", train.len()));
+        }
+        let (batch, accumulation, seed) = (config.train.batch, config.train.accumulation, config.run.seed);
+        let train = ContrastiveTraining::new(train, batch, accumulation, seed)?;
+        Ok(ContrastiveData { tokenizer, train, evaluation })
+    }
+}
+
+/// An embedding model under training.
+pub struct ContrastiveTask {
+    config: Config,
+    objective: ContrastiveConfig,
+    data: ContrastiveData,
+    learner: Learner<EmbeddingModel>,
+    device: Device,
+}
+
+impl ContrastiveTask {
+    /// A task around a freshly built model. `model` lives on a device with gradient tracking, `device` is the one
+    /// without.
+    pub(crate) fn new(
+        config: &Config,
+        objective: &ContrastiveConfig,
+        data: ContrastiveData,
+        model: EmbeddingModel,
+        device: &Device,
+    ) -> Self {
+        let learner = Learner::new(model, config, device);
+        let (config, objective) = (config.clone(), objective.clone());
+        ContrastiveTask { config, objective, data, learner, device: device.clone() }
+    }
+
+    fn key(&self) -> Key {
+        Key::root(self.config.run.seed)
+    }
+
+    /// log 1/τ as the model has it, or as it is fixed.
+    fn log_scale(&self, model: &EmbeddingModel) -> f64 {
+        let fixed = -self.objective.temperature.initial().ln();
+        model.log_scale().map_or(fixed, |value| value.into_scalar::<f64>())
+    }
+
+    /// The rows at a time that go through the model.
+    fn chunk(&self, rows: usize) -> usize {
+        self.objective.chunk.unwrap_or(rows).clamp(1, rows.max(1))
+    }
+
+    fn contrast<'a>(&self, layout: &'a Layout, identities: &'a [u64], log_scale: f64) -> Contrast<'a> {
+        Contrast {
+            layout,
+            identities: self.objective.mask_same.then_some(identities),
+            loss: self.objective.loss,
+            directions: self.objective.directions,
+            scale: self.objective.temperature.clamp(log_scale).exp(),
+            logits: self.objective.logits,
+        }
+    }
+
+    /// Loss and gradient of one update: the mean over its micro-batches, whose losses know nothing of each other.
+    pub(crate) fn gradient(&self, step: u64) -> (Update, BTreeMap<String, Tensor<1>>) {
+        let noise = self.key().purpose(Purpose::Dropout).step(step);
+        let (model, parts) = (self.learner.model(), self.config.train.accumulation);
+        let log_scale = self.log_scale(model);
+        let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
+        let mut update = Update::default();
+        for micro in 0..parts {
+            let batch = self.data.train.batch(step, micro);
+            let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
+            let contrast = self.contrast(&layout, &batch.identities, log_scale);
+            let rows = TextRows { batch: &batch, mode: Mode::Train, key: noise, device: &self.device };
+            let chunks = chunks(batch.rows, self.chunk(batch.rows));
+            let cached = pass(Pass::Backward, || cached_gradients(model, &rows, &chunks, &contrast));
+            update.tokens += batch.real_positions();
+            update.weight += batch.examples as f64;
+            update.loss += cached.stage.loss / parts as f64;
+            let candidates = layout.candidates().len() - usize::from(layout.candidates().start == 0);
+            update.monitors = Monitors::of(&cached.stage.statistics, candidates);
+            let mut computed = cached.parameters;
+            if model.log_scale().is_some() {
+                computed.insert(LOG_SCALE.to_owned(), self.by_log_scale(log_scale, cached.stage.log_scale));
+            }
+            add_gradients(&mut gradients, computed);
+        }
+        if parts > 1 {
+            let share = 1.0 / parts as f64;
+            gradients = gradients.into_iter().map(|(path, x)| (path, x.mul_scalar(share))).collect();
+        }
+        (update, gradients)
+    }
+
+    /// The gradient of the learned temperature: none that would push it further beyond a bound.
+    fn by_log_scale(&self, log_scale: f64, gradient: f64) -> Tensor<1> {
+        let outside = log_scale - self.objective.temperature.clamp(log_scale);
+        // A step goes against the gradient.
+        let gradient = if outside * -gradient > 0.0 { 0.0 } else { gradient };
+        let dtype = self.config.run.precision.dtype();
+        Tensor::from_data(TensorData::new(vec![gradient], [1]), (&self.device, dtype))
+    }
+
+    /// Embeddings of a column of held-out texts.
+    fn embedded(&self, model: &EmbeddingModel, rows: &ContrastiveRows, column: usize) -> Tensor<2> {
+        let batch = self.config.evaluate.batch;
+        let embed = |examples: std::ops::Range<usize>| {
+            let batch = rows.column(column, examples);
+            let key = self.key();
+            TextRows { batch: &batch, mode: Mode::Eval, key, device: &self.device }.all(model, batch.rows)
+        };
+        Tensor::cat(chunks(rows.len(), batch).into_iter().map(embed).collect(), 0)
+    }
+
+    /// The loss of held-out examples in batches of `evaluate.batch`; the last may be smaller, and one alone has no loss.
+    fn held_out_loss(&self, model: &EmbeddingModel, rows: &ContrastiveRows) -> (f64, u64) {
+        let log_scale = self.log_scale(model);
+        let (mut loss, mut count) = (0.0, 0);
+        for examples in chunks(rows.len(), self.config.evaluate.batch) {
+            if examples.len() < 2 {
+                continue;
+            }
+            let examples: Vec<(usize, u64)> = examples.map(|row| (row, row as u64)).collect();
+            let batch: ContrastiveBatch = rows.batch(&examples);
+            // Two views of a sentence differ by their noise alone.
+            let mode = match self.objective.examples {
+                ContrastiveKind::Sentences => Mode::Train,
+                _ => Mode::Eval,
+            };
+            let key = self.key().purpose(Purpose::Dropout).site("evaluation");
+            let all = TextRows { batch: &batch, mode, key, device: &self.device };
+            let embeddings = all.all(model, self.chunk(batch.rows));
+            let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
+            let found = self.contrast(&layout, &batch.identities, log_scale).evaluate(&embeddings);
+            loss += found.loss * batch.examples as f64;
+            count += batch.examples as u64;
+        }
+        (loss / count.max(1) as f64, count)
+    }
+
+    fn description(&self, model: &EmbeddingModel) -> EmbedderDescription {
+        EmbedderDescription {
+            format: FORMAT,
+            model: self.config.model.clone(),
+            objective: self.config.objective.clone(),
+            vocabulary: self.data.tokenizer.vocabulary(),
+            length: self.config.train.length,
+            precision: self.config.run.precision,
+            temperature: (-self.objective.temperature.clamp(self.log_scale(model))).exp(),
+            tokenizer: self.data.tokenizer.fingerprint(),
+            weights: None,
+        }
+    }
+}
+
+impl Task for ContrastiveTask {
+    fn update(&mut self, step: u64, learning_rate: f64) -> Result<Update, TrainError> {
+        let (update, gradients) = self.gradient(step);
+        let applied = self.learner.apply(step, update.loss, gradients, learning_rate)?;
+        Ok(Update { grad_norm: applied.grad_norm, skipped: applied.skipped, ..update })
+    }
+
+    fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError> {
+        let Some(rows) = &self.data.evaluation else { return Ok(None) };
+        let model = self.learner.outcome();
+        let (loss, count) = self.held_out_loss(&model, rows);
+        let accuracy = match (rows.columns(), rows.labels()) {
+            (1, None) => None,
+            (1, Some(labels)) => Some(retrieval::nearest_has_label(&self.embedded(&model, rows, 0), labels)),
+            _ => {
+                let (anchors, positives) = (self.embedded(&model, rows, 0), self.embedded(&model, rows, 1));
+                Some(retrieval::recall_at_one(&anchors, &positives))
+            }
+        };
+        Ok(Some(Evaluation { loss, bits_per_byte: None, accuracy, tokens: count }))
+    }
+
+    fn sample(&self, _step: u64) -> Result<Option<String>, TrainError> {
+        Ok(None)
+    }
+
+    fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
+        let model = self.learner.model();
+        write_model(folder, &self.description(model), model, Some(&self.data.tokenizer))?;
+        let state = self.learner.save(folder)?;
+        Ok(BTreeMap::from([(LEARNER.to_owned(), state)]))
+    }
+
+    fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
+        self.learner.load(folder, WEIGHTS, LearnerState::named(LEARNER, learners, folder)?)
+    }
+
+    fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {
+        let model = self.learner.outcome();
+        write_model(folder, &self.description(&model), &model, Some(&self.data.tokenizer))
+    }
+
+    fn describe(&self) -> Description {
+        Description::of_contrastive(&self.config, &self.data, self.learner.model())
+    }
+
+    fn data_fingerprint(&self) -> String {
+        self.data.train.rows().fingerprint()
+    }
+}
+
+/// The objective of a config, if it is contrastive.
+pub(crate) fn contrastive(objective: &ObjectiveConfig) -> Option<&ContrastiveConfig> {
+    match objective {
+        ObjectiveConfig::Contrastive(config) => Some(config),
+        _ => None,
+    }
+}
