@@ -55,8 +55,8 @@ mod tests {
 
     #[test]
     fn the_nearest_is_found() {
-        let (anchors, candidates) = (on_circle(&[0.0, 90.0, 180.0]), on_circle(&[10.0, 160.0, 170.0]));
-        assert_eq!(recall_at_one(&anchors, &candidates), 2.0 / 3.0);
+        let (anchors, candidates) = (on_circle(&[0.0, 90.0, 180.0]), on_circle(&[10.0, 100.0, 95.0]));
+        assert_eq!(recall_at_one(&anchors, &candidates), 1.0 / 3.0);
         // What is equal to all others is not found.
         let same = on_circle(&[5.0, 5.0]);
         assert_eq!(recall_at_one(&same, &same), 0.0);
