@@ -214,7 +214,7 @@ mod tests {
             targets: vec![0; 24],
             weights: (0..24).map(|i| f32::from(u8::from(i < 12))).collect(),
             segments: None,
-            padding: Some((0..24).map(|i| i < 10 || i >= 12).collect()),
+            padding: Some((0..24).map(|i| !(10..12).contains(&i)).collect()),
             samples: vec![5, 6],
         };
         let config = SpanConfig::default();

@@ -34,7 +34,7 @@ pub(super) fn row<T: Real>(
         match part {
             Part::Absent => *score = T::NEG_INFINITY,
             Part::Shifted(by) => {
-                *score = *score + T::of(by);
+                *score += T::of(by);
                 shifted.push((candidate, by));
             }
             Part::Positive(weight) => {

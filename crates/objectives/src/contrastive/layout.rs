@@ -67,7 +67,7 @@ impl Layout {
     }
 
     /// The positive rows of an anchor with their weights, which add up to one unless they are given.
-    fn positives(&self, anchor: usize, of_label: &HashMap<u64, Vec<usize>>) -> Vec<(usize, f64)> {
+    fn positives(&self, anchor: usize, of_label: &Rows) -> Vec<(usize, f64)> {
         match self {
             Layout::TwoTowers { pairs, .. } => vec![(pairs + anchor, 1.0)],
             Layout::TwoViews { .. } => vec![(anchor ^ 1, 1.0)],
@@ -86,8 +86,10 @@ impl Layout {
 }
 
 /// Rows by a number that they share.
-fn by_number(numbers: &[u64]) -> HashMap<u64, Vec<usize>> {
-    let mut rows: HashMap<u64, Vec<usize>> = HashMap::new();
+type Rows = HashMap<u64, Vec<usize>>;
+
+fn by_number(numbers: &[u64]) -> Rows {
+    let mut rows = Rows::new();
     for (row, &number) in numbers.iter().enumerate() {
         rows.entry(number).or_default().push(row);
     }
@@ -97,9 +99,9 @@ fn by_number(numbers: &[u64]) -> HashMap<u64, Vec<usize>> {
 /// The anchors of a layout with their candidates.
 pub(super) struct Forward<'a> {
     layout: &'a Layout,
-    of_label: HashMap<u64, Vec<usize>>,
+    of_label: Rows,
     /// Of every row the identity of the thing, and of every thing its rows.
-    identities: Option<(&'a [u64], HashMap<u64, Vec<usize>>)>,
+    identities: Option<(&'a [u64], Rows)>,
 }
 
 impl<'a> Forward<'a> {
@@ -147,7 +149,7 @@ impl Pairing for Forward<'_> {
 
 /// The other direction of two towers: every positive is an anchor among the anchors.
 pub(super) struct Backward<'a> {
-    identities: Option<(&'a [u64], HashMap<u64, Vec<usize>>)>,
+    identities: Option<(&'a [u64], Rows)>,
     pairs: usize,
 }
 

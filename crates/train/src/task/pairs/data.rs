@@ -134,7 +134,7 @@ impl HeldOutPairs {
         batch: usize,
     ) -> Result<Self, TrainError> {
         let rows = PairEvaluation::new(pairs, tokenizer, shape.options(batch))?;
-        let bytes = (rows.cut() == 0).then(|| pairs.targets.bytes() as u64);
+        let bytes = (rows.cut() == 0).then(|| pairs.targets.bytes());
         Ok(HeldOutPairs { rows: HeldOutRows::Pairs(rows), bytes })
     }
 
