@@ -184,7 +184,7 @@ def sweep(task: str, length: int, wanted: int, options: list[str]) -> str:
             f'base = "configs/equal/base-{task}-{length}.toml"',
             f'out = "runs/equal/{task}-{length}"',
             "seeds = [1, 2, 3]",
-            'metrics = ["' + ("bits_per_byte" if task == "causal" else "eval_loss") + '", "seconds"]',
+            'metrics = ["' + ("bits_per_byte" if task == "causal" else "eval_loss") + '"]',
             "",
             "[[axis]]",
             'name = "mixer"',
