@@ -24,8 +24,10 @@ pub(super) struct Sample {
     pub pass_seconds: f64,
     /// Seconds of the optimiser.
     pub update_seconds: f64,
-    /// The most bytes held at any moment of a second update, the model and its learner included.
-    pub peak: f64,
+    /// The most bytes held at any moment of a second forward and backward pass, the model and its learner included.
+    pub pass_peak: f64,
+    /// The most held while that gradient becomes an update.
+    pub update_peak: f64,
 }
 
 /// Updates that are timed; the least time counts, as nothing makes an update faster than it is.
@@ -48,22 +50,51 @@ pub(super) fn sample(
     length: usize,
     (depth, rows): (usize, usize),
 ) -> Result<Sample, TrainError> {
-    let count = AllocationCount::open();
+    let mut held = Held::new();
     let model = ModelConfig { depth, recompute: RecomputeConfig::default(), ..shallow(&config.model, depth) };
     let mut subject = Subject::new(config, &model, data, [rows, length])?;
     let context = context(config, rows);
     let (mut pass_seconds, mut update_seconds) = (f64::INFINITY, f64::INFINITY);
+    let (mut pass_peak, mut update_peak) = (0.0f64, 0.0f64);
     for _ in 0..=ROUNDS {
+        // The first update makes the optimiser's state, so that the peaks of the later ones are the greater.
+        held.peak();
         let begin = Instant::now();
         let (loss, gradients) = subject.gradients(&context);
         let middle = begin.elapsed().as_secs_f64();
+        pass_peak = pass_peak.max(held.peak());
+        let resumed = Instant::now();
         subject.apply(loss, gradients)?;
-        let end = begin.elapsed().as_secs_f64();
+        let end = resumed.elapsed().as_secs_f64();
+        update_peak = update_peak.max(held.peak());
         pass_seconds = pass_seconds.min(middle);
-        update_seconds = update_seconds.min(end - middle);
+        update_seconds = update_seconds.min(end);
     }
-    let peak = count.map_or(0.0, |count| count.peak().max(0) as f64);
-    Ok(Sample { pass_seconds, update_seconds, peak })
+    Ok(Sample { pass_seconds, update_seconds, pass_peak, update_peak })
+}
+
+/// Bytes held since the beginning, with the peak of one stretch after another.
+struct Held {
+    count: Option<AllocationCount>,
+    /// Held when the present stretch began.
+    before: isize,
+}
+
+impl Held {
+    fn new() -> Self {
+        Held { count: AllocationCount::open(), before: 0 }
+    }
+
+    /// The peak since it was last asked for; a new stretch begins.
+    fn peak(&mut self) -> f64 {
+        let Some(count) = self.count.take() else { return 0.0 };
+        let peak = self.before + count.peak();
+        self.before += count.held();
+        // One count at a time: the next can only be opened after this.
+        drop(count);
+        self.count = AllocationCount::open();
+        peak.max(0) as f64
+    }
 }
 
 /// The model with fewer blocks, in both stacks if there are two; of two kinds of layers both keep their share as well as whole layers can.

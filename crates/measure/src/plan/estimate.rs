@@ -148,7 +148,12 @@ mod tests {
 
     #[test]
     fn seconds_grow_with_blocks_and_micro_batches() {
-        let sample = |pass_seconds, update_seconds| Sample { pass_seconds, update_seconds, peak: 0.0 };
+        let sample = |pass_seconds, update_seconds| Sample {
+            pass_seconds,
+            update_seconds,
+            pass_peak: 0.0,
+            update_peak: 0.0,
+        };
         let seconds = Seconds::through(sample(3.0, 0.5), sample(9.0, 1.1), 4, 3);
         // A pass takes 1 + 2 a block, an update 0.3 + 0.2 a block.
         assert!((seconds.at(10, ONE) - (21.0 + 2.3)).abs() < 1e-12);

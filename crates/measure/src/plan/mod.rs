@@ -211,7 +211,10 @@ fn propose(
 /// Trials of shallow models and what follows from them.
 struct Trials {
     stack: Stack,
-    bytes: Bytes,
+    /// Of the forward and backward pass.
+    pass: Bytes,
+    /// Of the update, in which a deep and narrow model has its peak.
+    update: Bytes,
     seconds: Seconds,
 }
 
@@ -226,9 +229,10 @@ impl Trials {
             Ok([one, if depth == 1 { one } else { trial(depth, rows)? }])
         };
         let (fewer, more) = (pair(few)?, pair(2 * few)?);
-        let peaks = [fewer, more].map(|pair| pair.map(|sample| sample.peak));
-        let bytes = Bytes::through(peaks, depth, few);
-        let rows = affordable(&bytes, depth, batch, budget);
+        let bytes =
+            |peak: fn(Sample) -> f64| Bytes::through([fewer, more].map(|pair| pair.map(peak)), depth, few);
+        let (pass, update) = (bytes(|sample| sample.pass_peak), bytes(|sample| sample.update_peak));
+        let rows = affordable(&pass, depth, batch, budget);
         // A trial of as many rows has been timed already, more often than not.
         let timed = match rows {
             rows if rows == few => fewer,
@@ -242,17 +246,20 @@ impl Trials {
                 layers: config.model.mixer.layers_per_block(),
                 input: (number * length * config.model.width) as f64,
             },
-            bytes,
+            pass,
+            update,
             seconds: Seconds::through(timed[0], timed[1], depth, rows),
         })
     }
 
     fn bytes(&self, setting: Setting) -> f64 {
-        self.bytes.at(self.stack, setting)
+        // When gradients become an update, no activations are held, whether or not they are computed again.
+        let update = self.update.at(self.stack, Setting { segment: None, ..setting });
+        self.pass.at(self.stack, setting).max(update)
     }
 
     fn activations(&self, setting: Setting) -> f64 {
-        self.bytes.activations(self.stack, setting)
+        self.pass.activations(self.stack, setting)
     }
 
     fn seconds(&self, setting: Setting) -> f64 {
