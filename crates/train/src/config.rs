@@ -114,6 +114,11 @@ impl ObjectiveConfig {
         matches!(self, ObjectiveConfig::SequenceToSequence { .. } | ObjectiveConfig::SpanCorruption { .. })
     }
 
+    /// Whether sentinels are part of what is written; of other models they are rows that only keep a place.
+    pub fn shows_sentinels(&self) -> bool {
+        matches!(self, ObjectiveConfig::SpanCorruption { .. })
+    }
+
     /// Rows of the embedding beyond the tokenizer's vocabulary, for training rows of `length` tokens.
     pub fn sentinels(&self, length: usize) -> usize {
         match self {

@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use mixlab_core::Precision;
+use mixlab_data::Tokenizer;
 use mixlab_kernels::global_norm;
 use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::{named_parameters, parameter_values, with_parameters};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ema::Ema;
 use crate::guard::{Fault, Guard, GuardState};
+use crate::model_folder::{Described, WEIGHTS, write_model};
 use crate::optimizer::Optimizer;
 use crate::parameters::{parameter_tensors, read_parameters};
 use crate::storage::StagedFolder;
@@ -23,6 +25,9 @@ use crate::{Config, TrainError};
 const OPTIMIZER: &str = "optimizer.safetensors";
 /// File of the averaged parameters in a checkpoint.
 const EMA: &str = "ema.safetensors";
+
+/// Name of the learner in the checkpoints of tasks that have one.
+const ONLY: &str = "model";
 
 /// What an update did.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,5 +173,30 @@ impl<M: Module> Learner<M> {
         self.model = with_parameters(self.model.clone(), values);
         self.guard.restore(state.guard);
         Ok(())
+    }
+    /// Adds the model with its description and the learner's state to a checkpoint of a task that has no other learner.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`].
+    pub(crate) fn save_alone<D: Described>(
+        &self,
+        folder: &mut StagedFolder,
+        description: &D,
+        tokenizer: Option<&Tokenizer>,
+    ) -> Result<BTreeMap<String, LearnerState>, TrainError> {
+        write_model(folder, description, &self.model, tokenizer)?;
+        Ok(BTreeMap::from([(ONLY.to_owned(), self.save(folder)?)]))
+    }
+
+    /// Goes on from a checkpoint that [`Learner::save_alone`] has written.
+    ///
+    /// # Errors
+    /// As [`Learner::load`], and [`TrainError::Damaged`] without the learner's state.
+    pub(crate) fn load_alone(
+        &mut self,
+        folder: &Path,
+        learners: &BTreeMap<String, LearnerState>,
+    ) -> Result<(), TrainError> {
+        self.load(folder, WEIGHTS, LearnerState::named(ONLY, learners, folder)?)
     }
 }

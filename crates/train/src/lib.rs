@@ -35,6 +35,7 @@ mod tensor_file;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod token_ids;
 mod training;
 
 pub use classifier_folder::{ClassifierDescription, ClassifierFolder};

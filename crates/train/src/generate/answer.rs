@@ -6,8 +6,9 @@ use burn::tensor::{Device, Int, Tensor};
 use mixlab_nn::search::SearchOptions;
 
 use super::speak::{Speaker, placeholders, speak};
-use super::{GenerateOptions, Generated, row};
-use crate::{Folded, ModelFolder, ObjectiveConfig, TrainError, Writer};
+use super::{GenerateOptions, Generated};
+use crate::token_ids::token_ids;
+use crate::{Folded, ModelFolder, TrainError, Writer};
 
 /// A model that has read its source and writes the target.
 pub struct Stepper<'a> {
@@ -27,7 +28,7 @@ impl Speaker for Stepping<'_> {
     fn logits(&mut self, history: &[u32]) -> Result<Vec<f64>, TrainError> {
         let new = &history[self.seen..];
         self.seen = history.len();
-        let logits = (self.step)(row(new, self.device));
+        let logits = (self.step)(token_ids(new, [1, new.len()], self.device));
         Ok(logits.narrow(1, new.len() - 1, 1).into_data().iter::<f64>().collect())
     }
 }
@@ -61,7 +62,14 @@ impl<M: Writer + Folded> ModelFolder<M> {
         let tokens = options.tokens.min(self.config.pair_shape().target);
         let options = GenerateOptions { tokens, ..options.clone() };
         let mut speaker = Stepping { step, seen: 0, device };
-        speak(&mut speaker, &self.tokenizer, begin, &options, self.writes_sentinels(), receive)
+        speak(
+            &mut speaker,
+            &self.tokenizer,
+            begin,
+            &options,
+            self.config.objective.shows_sentinels(),
+            receive,
+        )
     }
 
     /// The best targets of `source` that a search with `beams` hypotheses finds, the best first; 1 is greedy.
@@ -81,7 +89,11 @@ impl<M: Writer + Folded> ModelFolder<M> {
             tokens: tokens.min(self.config.pair_shape().target),
             length_penalty,
             end: self.tokenizer.end_of_text(),
-            never: placeholders(&self.tokenizer, self.config.vocabulary, self.writes_sentinels()),
+            never: placeholders(
+                &self.tokenizer,
+                self.config.vocabulary,
+                self.config.objective.shows_sentinels(),
+            ),
         };
         let found = self.model.search(&self.source(source)?, options, device)?;
         let answer = |hypothesis: mixlab_nn::search::Hypothesis| Answer {
@@ -90,10 +102,6 @@ impl<M: Writer + Folded> ModelFolder<M> {
             ended: hypothesis.ended,
         };
         Ok(found.into_iter().map(answer).collect())
-    }
-
-    fn writes_sentinels(&self) -> bool {
-        matches!(self.config.objective, ObjectiveConfig::SpanCorruption { .. })
     }
 
     /// The ids of a source, its end included.

@@ -7,7 +7,7 @@ mod stop;
 
 use std::ops::ControlFlow;
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 use mixlab_data::Tokenizer;
 use mixlab_nn::{LanguageModel, ModelConfig, ModelState};
 
@@ -16,6 +16,7 @@ pub use self::sampling::SamplingConfig;
 pub(crate) use self::speak::placeholders;
 use self::speak::{Speaker, speak};
 use crate::TrainError;
+use crate::token_ids::token_ids;
 
 /// What to generate.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,16 +111,9 @@ impl Speaker for Memory<'_> {
         }
         let new = &history[self.seen..];
         self.seen = history.len();
-        let tokens = row(new, self.generator.device);
+        let tokens = token_ids(new, [1, new.len()], self.generator.device);
         let hidden = self.generator.model.step(tokens, &mut self.state);
         let last = hidden.narrow(1, new.len() - 1, 1);
         Ok(self.generator.model.logits(last).into_data().iter::<f64>().collect())
     }
-}
-
-/// Token ids as a batch of one row.
-fn row(ids: &[u32], device: &Device) -> Tensor<2, Int> {
-    let ids: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
-    let shape = [1, ids.len()];
-    Tensor::from_data(TensorData::new(ids, shape), (device, DType::I64))
 }

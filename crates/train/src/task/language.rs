@@ -18,13 +18,10 @@ use super::{Evaluation, Task, Update};
 use crate::generate::{GenerateOptions, Generator};
 use crate::layers::{Layers, apply_and_note, signals};
 use crate::learner::{Learner, LearnerState};
-use crate::model_folder::{ModelDescription, ModelFolder, WEIGHTS, write_model};
+use crate::model_folder::{ModelDescription, ModelFolder, write_model};
 use crate::prepare::Prepared;
 use crate::storage::StagedFolder;
 use crate::{Config, Description, ObjectiveConfig, TrainError};
-
-/// Name of the only learner in a checkpoint's state.
-const LEARNER: &str = "model";
 
 /// A language model under training.
 pub struct LanguageTask {
@@ -273,13 +270,11 @@ impl Task for LanguageTask {
     }
 
     fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
-        write_model(folder, &self.description(), self.learner.model(), Some(&self.data.tokenizer))?;
-        let state = self.learner.save(folder)?;
-        Ok(BTreeMap::from([(LEARNER.to_owned(), state)]))
+        self.learner.save_alone(folder, &self.description(), Some(&self.data.tokenizer))
     }
 
     fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
-        self.learner.load(folder, WEIGHTS, LearnerState::named(LEARNER, learners, folder)?)
+        self.learner.load_alone(folder, learners)
     }
 
     fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {

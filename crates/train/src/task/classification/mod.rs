@@ -23,12 +23,10 @@ use super::{Evaluation, Task, Update};
 use crate::classifier_folder::ClassifierDescription;
 use crate::layers::{Layers, apply_and_note, signals};
 use crate::learner::{Learner, LearnerState};
-use crate::model_folder::{FORMAT, WEIGHTS, write_model};
+use crate::model_folder::{FORMAT, write_model};
 use crate::storage::StagedFolder;
 use crate::{Config, Description, ObjectiveConfig, TrainError};
 
-/// Name of the only learner in a checkpoint's state.
-const LEARNER: &str = "model";
 /// The picture of what was taken for what, in a run's folder.
 pub const CONFUSION: &str = "confusion.svg";
 
@@ -210,13 +208,11 @@ impl Task for ClassificationTask {
     }
 
     fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
-        write_model(folder, &self.description(), self.learner.model(), self.data.tokenizer())?;
-        let state = self.learner.save(folder)?;
-        Ok(BTreeMap::from([(LEARNER.to_owned(), state)]))
+        self.learner.save_alone(folder, &self.description(), self.data.tokenizer())
     }
 
     fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
-        self.learner.load(folder, WEIGHTS, LearnerState::named(LEARNER, learners, folder)?)
+        self.learner.load_alone(folder, learners)
     }
 
     fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {

@@ -24,14 +24,12 @@ use embed::TextRows;
 use super::{Evaluation, Task, Update};
 use crate::embedder_folder::EmbedderDescription;
 use crate::learner::{Learner, LearnerState};
-use crate::model_folder::{FORMAT, WEIGHTS, write_model};
+use crate::model_folder::{FORMAT, write_model};
 use crate::observer::Observer;
 use crate::prepare::keep_tokenizer;
 use crate::storage::StagedFolder;
 use crate::{Config, Description, ObjectiveConfig, TrainError};
 
-/// Name of the only learner in a checkpoint's state.
-const LEARNER: &str = "model";
 /// Parameter that holds log 1/τ where the temperature is learned.
 const LOG_SCALE: &str = "log_scale";
 
@@ -254,14 +252,11 @@ impl Task for ContrastiveTask {
     }
 
     fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
-        let model = self.learner.model();
-        write_model(folder, &self.description(model), model, Some(&self.data.tokenizer))?;
-        let state = self.learner.save(folder)?;
-        Ok(BTreeMap::from([(LEARNER.to_owned(), state)]))
+        self.learner.save_alone(folder, &self.description(self.learner.model()), Some(&self.data.tokenizer))
     }
 
     fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
-        self.learner.load(folder, WEIGHTS, LearnerState::named(LEARNER, learners, folder)?)
+        self.learner.load_alone(folder, learners)
     }
 
     fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {

@@ -21,13 +21,10 @@ pub use writer::Writer;
 use super::{Evaluation, Task, Update};
 use crate::generate::placeholders;
 use crate::learner::{Learner, LearnerState};
-use crate::model_folder::{Folded, ModelDescription, ModelFolder, WEIGHTS, write_model};
+use crate::model_folder::{Folded, ModelDescription, ModelFolder, write_model};
 use crate::pair_shape::PairShape;
 use crate::storage::StagedFolder;
-use crate::{Config, Description, ObjectiveConfig, TrainError};
-
-/// Name of the only learner in a checkpoint's state.
-const LEARNER: &str = "model";
+use crate::{Config, Description, TrainError};
 
 /// A model that learns to write targets.
 pub struct PairTask<M: Writer> {
@@ -100,13 +97,13 @@ impl<M: Writer + Folded> PairTask<M> {
         };
         let source = real(&pairs.sources[..pairs.source_length]);
         let target = real(&pairs.targets[..pairs.target_length]);
-        let spans = matches!(self.config.objective, ObjectiveConfig::SpanCorruption { .. });
+        let sentinels = self.config.objective.shows_sentinels();
         let options = SearchOptions {
             beams: 1,
             tokens: self.config.sample.tokens.min(self.data.shape.target),
             length_penalty: 0.0,
             end: tokenizer.end_of_text(),
-            never: placeholders(tokenizer, self.config.vocabulary(tokenizer), spans),
+            never: placeholders(tokenizer, self.config.vocabulary(tokenizer), sentinels),
         };
         let found = model.search(&source, options, &self.device)?;
         let written = found.first().map_or(&[][..], |hypothesis| &hypothesis.tokens);
@@ -193,13 +190,11 @@ impl<M: Writer + Folded> Task for PairTask<M> {
     }
 
     fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
-        write_model(folder, &self.description(), self.learner.model(), Some(&self.data.tokenizer))?;
-        let state = self.learner.save(folder)?;
-        Ok(BTreeMap::from([(LEARNER.to_owned(), state)]))
+        self.learner.save_alone(folder, &self.description(), Some(&self.data.tokenizer))
     }
 
     fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
-        self.learner.load(folder, WEIGHTS, LearnerState::named(LEARNER, learners, folder)?)
+        self.learner.load_alone(folder, learners)
     }
 
     fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {

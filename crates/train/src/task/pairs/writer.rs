@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use mixlab_core::{Key, Precision};
 use mixlab_data::PairBatch;
 use mixlab_kernels::Mask;
@@ -15,6 +15,7 @@ use mixlab_objectives::language::{self, LanguageBatch, causal_lm_loss};
 use mixlab_objectives::seq2seq::{self, SequencePairs, sequence_to_sequence_loss};
 
 use crate::generate::Stepper;
+use crate::token_ids::token_ids;
 
 /// What the forward pass of a batch depends on beside the model and the batch.
 #[derive(Clone, Copy)]
@@ -85,11 +86,6 @@ fn context(samples: &[u64], padding: Option<&Vec<bool>>, at: Circumstances<'_>, 
     }
 }
 
-fn ids(ids: &[u32], shape: [usize; 2], device: &Device) -> Tensor<2, Int> {
-    let ids: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
-    Tensor::from_data(TensorData::new(ids, shape), (device, DType::I64))
-}
-
 impl Writer for SequenceToSequence {
     type Batch = SequencePairs;
 
@@ -97,7 +93,7 @@ impl Writer for SequenceToSequence {
         let [source, target] = [pairs.source_length, pairs.target_length].map(|length| [pairs.batch, length]);
         let source_context = context(&pairs.samples, pairs.source_padding.as_ref(), at, "source");
         SequencePairs {
-            source: ids(&pairs.sources, source, at.device),
+            source: token_ids(&pairs.sources, source, at.device),
             source_context: Context { causal: false, ..source_context },
             target: LanguageBatch::new(
                 target,
@@ -143,7 +139,7 @@ impl Writer for SequenceToSequence {
 
 /// The encoder's output for one source.
 fn read(model: &SequenceToSequence, source: &[u32], device: &Device) -> Memory {
-    model.encode(ids(source, [1, source.len()], device), &Context::evaluation(1, false))
+    model.encode(token_ids(source, [1, source.len()], device), &Context::evaluation(1, false))
 }
 
 impl Writer for LanguageModel {
@@ -180,7 +176,7 @@ impl Writer for LanguageModel {
     ) -> Result<Vec<Hypothesis>, ModelError> {
         // The end of the source begins the target, and is the first token that the search feeds.
         let read = &source[..source.len() - 1];
-        let read = (!read.is_empty()).then(|| ids(read, [1, read.len()], device));
+        let read = (!read.is_empty()).then(|| token_ids(read, [1, read.len()], device));
         self.search(read, options, device)
     }
 
