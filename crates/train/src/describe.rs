@@ -5,7 +5,7 @@ use mixlab_nn::{Classifier, ClassifierInput, NamedParameter, named_parameters};
 use serde::Serialize;
 
 use crate::prepare::Prepared;
-use crate::task::{ContrastiveData, Examples, PairData};
+use crate::task::{ContrastiveData, Examples, PairData, TypicalPairs};
 use crate::{Config, Silent, TrainError, prepare};
 
 /// Characters of text shown of the first batch.
@@ -109,6 +109,8 @@ pub enum DataDescription {
         vocabulary: usize,
         /// Positions of sources and targets in a batch, padding included: the mean of the first batches.
         lengths: [usize; 2],
+        /// The share of these positions that is not padding.
+        real: [f64; 2],
         /// Pairs to train on; of running text, rows of it.
         train: usize,
         /// Pairs to measure on.
@@ -212,7 +214,7 @@ impl Description {
             let ids: Vec<u32> = ids[..length].iter().copied().take_while(|&id| id != end).collect();
             data.tokenizer.decode_with_sentinels(&ids).chars().take(EXCERPT).collect()
         };
-        let lengths @ [source, target] = data.typical_lengths(config.run.seed);
+        let TypicalPairs { lengths: lengths @ [source, target], real } = data.typical(config.run.seed);
         let length = if data.shape.joined { source + target - 1 } else { source.max(target) };
         let positions = if data.shape.joined { length } else { source + target };
         Description {
@@ -224,6 +226,7 @@ impl Description {
             data: DataDescription::Pairs {
                 vocabulary: config.vocabulary(&data.tokenizer),
                 lengths,
+                real,
                 train: data.count(),
                 evaluate: data.evaluation.as_ref().map_or(0, |data| data.count()),
                 source: text(&first.sources, first.source_length),

@@ -116,12 +116,13 @@ impl PairBatch {
         self.weights.iter().map(|&weight| f64::from(weight)).sum()
     }
 
-    /// Real positions of both sequences.
-    pub fn real_positions(&self) -> u64 {
-        let real = |padding: &Option<Vec<bool>>, all: usize| {
-            padding.as_ref().map_or(all, |padding| padding.iter().filter(|&&real| real).count()) as u64
+    /// Real positions of sources and of targets.
+    pub fn real_positions(&self) -> [usize; 2] {
+        let real = |padding: &Option<Vec<bool>>, all: usize| match padding {
+            Some(padding) => padding.iter().filter(|&&real| real).count(),
+            None => all,
         };
-        real(&self.source_padding, self.sources.len()) + real(&self.target_padding, self.inputs.len())
+        [real(&self.source_padding, self.sources.len()), real(&self.target_padding, self.inputs.len())]
     }
 }
 

@@ -105,7 +105,7 @@ mod tests {
             row("def.", ".uvw", "uvw.", [1, 1, 1, 1]),
         ];
         assert_eq!(rows, expected);
-        assert_eq!((batch.total_weight(), batch.real_positions()), (9.0, 3 + 2 + 4 + 2 + 3 + 4));
+        assert_eq!((batch.total_weight(), batch.real_positions()), (9.0, [3 + 2 + 4, 2 + 3 + 4]));
         assert_eq!(data(3, 1, true).cut(), 1);
     }
 

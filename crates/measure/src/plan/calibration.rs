@@ -143,16 +143,17 @@ impl Subject {
                 }
             }
             DataDescription::Contrastive { .. } => return Err(super::contrastive()),
-            DataDescription::Pairs { vocabulary, lengths, .. } if config.model.encoder.is_some() => {
+            DataDescription::Pairs { vocabulary, lengths, real, .. } if config.model.encoder.is_some() => {
                 let built = model.build_sequence_to_sequence(*vocabulary, seed, &device, precision)?;
+                let parts = [0, 1].map(|part| Part { length: lengths[part], real: real[part] });
                 Subject::Pairs {
                     learner: Learner::new(built.train(), config, &device),
-                    batch: Box::new(pairs(config, *vocabulary, shape[0], *lengths, &device.autodiff())),
+                    batch: Box::new(pairs(config, *vocabulary, shape[0], parts, &device.autodiff())),
                 }
             }
-            DataDescription::Pairs { vocabulary, lengths, .. } => {
+            DataDescription::Pairs { vocabulary, lengths, real, .. } => {
                 let built = model.build(*vocabulary, seed, &device, precision)?;
-                let share = lengths[1] as f64 / shape[1] as f64;
+                let share = real[1] * lengths[1] as f64 / shape[1] as f64;
                 Subject::Language {
                     learner: Learner::new(built.train(), config, &device),
                     batch: Box::new(tokens(precision, *vocabulary, shape, share, &device.autodiff())),
@@ -223,23 +224,45 @@ fn tokens(
     LanguageBatch::new([rows, length], &ids(0), &ids(count), &weights, normaliser, device, precision)
 }
 
+/// Sources or targets of a batch.
+#[derive(Clone, Copy)]
+struct Part {
+    length: usize,
+    /// The share of positions that is not padding.
+    real: f64,
+}
+
+impl Part {
+    /// Which positions of `rows` rows are real: rows are evenly between full ones and those that make the share right.
+    fn mask(self, rows: usize) -> Mask {
+        let shortest = (2.0 * self.real - 1.0).max(0.0);
+        let real = (0..rows * self.length).map(|at| {
+            let (row, position) = (at / self.length, at % self.length);
+            let share = 1.0 - (1.0 - shortest) * row as f64 / (rows - 1).max(1) as f64;
+            position == 0 || (position as f64) < share * self.length as f64
+        });
+        Mask { padding: (self.real < 1.0).then(|| real.collect()), segments: None }
+    }
+}
+
 /// Random sources and targets.
 fn pairs(
     config: &Config,
     vocabulary: usize,
     rows: usize,
-    [source, target]: [usize; 2],
+    [source, target]: [Part; 2],
     device: &Device,
 ) -> SequencePairs {
     let stream = Key::root(0).purpose(Purpose::Synthetic).sample(1);
     let id = |i: u64| (stream.uniform(i) * vocabulary as f64) as i64;
-    let sources: Vec<i64> = (0..(rows * source) as u64).map(id).collect();
-    let context = context(config, rows);
+    let sources: Vec<i64> = (0..(rows * source.length) as u64).map(id).collect();
+    let context = |part: Part| Context { mask: part.mask(rows), ..context(config, rows) };
     SequencePairs {
-        source: Tensor::from_data(TensorData::new(sources, [rows, source]), (device, DType::I64)),
-        source_context: Context { causal: false, ..context.clone() },
-        target: tokens(config.run.precision, vocabulary, [rows, target], 1.0, device),
-        target_context: context,
+        source: Tensor::from_data(TensorData::new(sources, [rows, source.length]), (device, DType::I64)),
+        source_context: Context { causal: false, ..context(source) },
+        // Padding has no weight, and the loss leaves such positions out.
+        target: tokens(config.run.precision, vocabulary, [rows, target.length], target.real, device),
+        target_context: context(target),
     }
 }
 

@@ -16,8 +16,8 @@ pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, eval
 pub use contrastive::{ContrastiveConfig, ContrastiveTask};
 pub(crate) use contrastive::{ContrastiveData, contrastive};
 pub use language::{LanguageTask, evaluate_model};
-pub(crate) use pairs::PairData;
 pub use pairs::{HeldOutPairs, PairTask, Writer, evaluate_pairs};
+pub(crate) use pairs::{PairData, TypicalPairs};
 
 use mixlab_objectives::contrastive::Monitors;
 

@@ -16,6 +16,14 @@ use crate::{Config, ObjectiveConfig, TrainError};
 /// Batches that tell how long batches are.
 const TYPICAL: u64 = 16;
 
+/// What batches of pairs are like, sources first.
+pub(crate) struct TypicalPairs {
+    /// Positions, padding included.
+    pub lengths: [usize; 2],
+    /// The share of them that is not padding.
+    pub real: [f64; 2],
+}
+
 /// Sources and targets to train on and to measure on, ready for batches.
 pub(crate) struct PairData {
     pub tokenizer: Tokenizer,
@@ -90,13 +98,17 @@ impl PairData {
         }
     }
 
-    /// Positions of sources and targets in a batch, padding included, on average over the first batches.
-    pub fn typical_lengths(&self, seed: u64) -> [usize; 2] {
+    /// What the first batches are like on average.
+    pub fn typical(&self, seed: u64) -> TypicalPairs {
         let batches: Vec<PairBatch> = (0..TYPICAL).map(|step| self.train(step, 0, seed)).collect();
-        let mean = |length: fn(&PairBatch) -> usize| {
-            batches.iter().map(length).sum::<usize>().div_ceil(batches.len())
-        };
-        [mean(|pairs| pairs.source_length), mean(|pairs| pairs.target_length)]
+        let sum = |of: &dyn Fn(&PairBatch) -> usize| batches.iter().map(of).sum::<usize>();
+        let lengths = [sum(&|pairs| pairs.source_length), sum(&|pairs| pairs.target_length)];
+        let positions = [sum(&|pairs| pairs.sources.len()), sum(&|pairs| pairs.targets.len())];
+        let real = [0, 1].map(|part| sum(&|pairs| pairs.real_positions()[part]));
+        TypicalPairs {
+            lengths: lengths.map(|sum| sum.div_ceil(batches.len())),
+            real: [0, 1].map(|part| real[part] as f64 / positions[part].max(1) as f64),
+        }
     }
 
     pub fn fingerprint(&self) -> String {

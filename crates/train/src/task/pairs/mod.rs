@@ -14,7 +14,7 @@ use mixlab_nn::search::SearchOptions;
 use mixlab_nn::{Mode, add_gradients, parameter_gradients};
 
 pub use data::HeldOutPairs;
-pub(crate) use data::PairData;
+pub(crate) use data::{PairData, TypicalPairs};
 use writer::Circumstances;
 pub use writer::Writer;
 
@@ -71,7 +71,7 @@ impl<M: Writer + Folded> PairTask<M> {
         let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
         let mut update = Update { weight, ..Update::default() };
         for pairs in &batches {
-            update.tokens += pairs.real_positions();
+            update.tokens += pairs.real_positions().iter().sum::<usize>() as u64;
             let batch = M::batch(pairs, self.setting().at(Mode::Train, noise, weight.max(1.0), &device));
             let (loss, computed) = match self.config.model.recompute.segment() {
                 Some(segment) => pass(Pass::Backward, || model.gradients_in_segments(&batch, segment)),
