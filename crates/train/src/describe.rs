@@ -109,7 +109,9 @@ pub enum DataDescription {
         vocabulary: usize,
         /// Positions of sources and targets in a batch, padding included: the mean of the first batches.
         lengths: [usize; 2],
-        /// The share of these positions that is not padding.
+        /// Positions of the longest of these batches over those of a typical one.
+        longest: f64,
+        /// The share of positions that is not padding.
         real: [f64; 2],
         /// Pairs to train on; of running text, rows of it.
         train: usize,
@@ -133,6 +135,14 @@ impl DataDescription {
                 Some(*vocabulary)
             }
             DataDescription::Examples { input: ClassifierInput::Images(_), .. } => None,
+        }
+    }
+
+    /// Positions of the longest batch over those of a typical one.
+    pub fn longest(&self) -> f64 {
+        match self {
+            DataDescription::Pairs { longest, .. } => *longest,
+            _ => 1.0,
         }
     }
 }
@@ -214,7 +224,8 @@ impl Description {
             let ids: Vec<u32> = ids[..length].iter().copied().take_while(|&id| id != end).collect();
             data.tokenizer.decode_with_sentinels(&ids).chars().take(EXCERPT).collect()
         };
-        let TypicalPairs { lengths: lengths @ [source, target], real } = data.typical(config.run.seed);
+        let TypicalPairs { lengths: lengths @ [source, target], longest, real } =
+            data.typical(config.run.seed);
         let length = if data.shape.joined { source + target - 1 } else { source.max(target) };
         let positions = if data.shape.joined { length } else { source + target };
         Description {
@@ -226,6 +237,7 @@ impl Description {
             data: DataDescription::Pairs {
                 vocabulary: config.vocabulary(&data.tokenizer),
                 lengths,
+                longest,
                 real,
                 train: data.count(),
                 evaluate: data.evaluation.as_ref().map_or(0, |data| data.count()),

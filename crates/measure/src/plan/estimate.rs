@@ -57,7 +57,7 @@ impl Bytes {
                 (kept, layers.div_ceil(segment) as f64 * stack.input)
             }
         };
-        setting.batch as f64 * (self.row + kept * self.cell + inputs)
+        stack.longest * setting.batch as f64 * (self.row + kept * self.cell + inputs)
     }
 }
 
@@ -70,6 +70,8 @@ pub(super) struct Stack {
     pub layers: usize,
     /// Bytes of the input of a layer, a row.
     pub input: f64,
+    /// Positions of the longest batch over those of a typical one.
+    pub longest: f64,
 }
 
 /// Seconds of an update, linear in the number of blocks.
@@ -136,7 +138,7 @@ mod tests {
         let made = |blocks: f64, rows: f64| 100.0 + 10.0 * blocks + rows * (5.0 + 2.0 * blocks);
         let points = [[made(1.0, 2.0), made(4.0, 2.0)], [made(1.0, 4.0), made(4.0, 4.0)]];
         let bytes = Bytes::through(points, 4, 2);
-        let stack = Stack { depth: 12, layers: 1, input: 1.0 };
+        let stack = Stack { depth: 12, layers: 1, input: 1.0, longest: 1.0 };
         assert_eq!(bytes.at(stack, ONE), made(12.0, 3.0));
         // Four segments of three blocks: their inputs, and the activations of three blocks.
         let again = Setting { segment: Some(3), ..ONE };
@@ -144,6 +146,9 @@ mod tests {
         // Of two layers a block, three are one block and a half, and there are eight segments.
         let pairs = Stack { layers: 2, ..stack };
         assert_eq!(bytes.activations(pairs, again), 3.0 * (5.0 + 3.0 + 8.0));
+        // The peak is that of the longest batch.
+        let uneven = Stack { longest: 1.5, ..stack };
+        assert_eq!(bytes.at(uneven, ONE), 100.0 + 120.0 + 1.5 * 3.0 * (5.0 + 24.0));
     }
 
     #[test]

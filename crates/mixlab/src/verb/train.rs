@@ -125,10 +125,12 @@ fn data_text(data: &DataDescription, batch: &str, epochs: f64) -> String {
                 texts.join("\n")
             )
         }
-        DataDescription::Pairs { vocabulary, lengths: [from, to], train, evaluate, source, target } => {
+        DataDescription::Pairs { vocabulary, lengths, real, train, evaluate, source, target, .. } => {
+            let [from, to] = lengths;
+            let [real_from, real_to] = real.map(|share| 100.0 * share);
             format!(
                 "  vocabulary {vocabulary}, {train} pairs to train on, {evaluate} held out\n  {batch} tokens, of a pair {from} to \
-             read and {to} to write; the run reads the pairs {epochs:.1} times\n\nthe first source begins\n{}\nand its \
+             read ({real_from:.0} % of them text) and {to} to write ({real_to:.0} %); the run reads the pairs {epochs:.1} times\n\nthe first source begins\n{}\nand its \
              target\n{}\n",
                 indent(source),
                 indent(target)

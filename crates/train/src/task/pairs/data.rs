@@ -20,7 +20,9 @@ const TYPICAL: u64 = 16;
 pub(crate) struct TypicalPairs {
     /// Positions, padding included.
     pub lengths: [usize; 2],
-    /// The share of them that is not padding.
+    /// Positions of both in the longest batch over those in a typical one.
+    pub longest: f64,
+    /// The share of positions that is not padding.
     pub real: [f64; 2],
 }
 
@@ -105,7 +107,9 @@ impl PairData {
         let lengths = [sum(&|pairs| pairs.source_length), sum(&|pairs| pairs.target_length)];
         let positions = [sum(&|pairs| pairs.sources.len()), sum(&|pairs| pairs.targets.len())];
         let real = [0, 1].map(|part| sum(&|pairs| pairs.real_positions()[part]));
+        let most = batches.iter().map(|pairs| pairs.source_length + pairs.target_length).max().unwrap_or(0);
         TypicalPairs {
+            longest: (most * batches.len()) as f64 / (lengths[0] + lengths[1]).max(1) as f64,
             lengths: lengths.map(|sum| sum.div_ceil(batches.len())),
             real: [0, 1].map(|part| real[part] as f64 / positions[part].max(1) as f64),
         }
