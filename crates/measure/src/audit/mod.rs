@@ -9,6 +9,7 @@
 //! model itself, outputs must be finite and kernels must equal their definitions up to 1e-4.
 
 mod audited;
+mod cached;
 mod compare;
 mod experiments;
 mod lengths;
@@ -21,6 +22,7 @@ mod subject;
 mod watch;
 
 pub use audited::{Audited, Differentiated};
+pub use cached::{CachedGradientsReport, ParameterGap, audit_cached_gradients};
 pub use lengths::{LENGTHS, default_lengths};
 pub use mixers::{MixerAudit, audit_mixers};
 pub use report::{AuditReport, Check, Checked, LayerReport, Outcome, Violation};

@@ -1,5 +1,6 @@
 //! `mixlab audit`: execute every promise of a model on that model.
 
+mod cached;
 mod lengths;
 mod text;
 
@@ -33,6 +34,7 @@ Examples:
   mixlab audit configs/quickstart.toml
   mixlab audit runs/quickstart --lengths 1-130
   mixlab audit --mixers
+  mixlab audit configs/verse-pairs.toml --cached-gradients
 
 Equal means up to 1e-10 of the largest value, in double precision; a kernel and
 its definition in single precision, up to 1e-4. Exit code 1 says that something
@@ -49,6 +51,11 @@ pub struct Audit {
     /// Audit a small model of every mixer instead, and print what each promises
     #[arg(long, conflicts_with_all = ["sources", "sets", "device"])]
     mixers: bool,
+
+    /// Compare the gradient of a contrastive run's first batch instead: whole,
+    /// in chunks, and summed over small batches
+    #[arg(long, conflicts_with_all = ["mixers", "lengths"])]
+    cached_gradients: bool,
 
     /// Print that table in Markdown
     #[arg(long, requires = "mixers", conflicts_with_all = ["sources", "json"])]
@@ -71,6 +78,9 @@ pub struct Audit {
 impl Audit {
     pub fn run(self) -> Result<Exit, Failure> {
         let lengths = self.lengths.as_deref().map(lengths::parse).transpose()?;
+        if self.cached_gradients {
+            return self.run_cached_gradients();
+        }
         keep_watched_panics_silent();
         if self.mixers {
             return self.run_mixers(&lengths.unwrap_or(LENGTHS.to_vec()));

@@ -1,0 +1,107 @@
+//! Whether the gradient of a contrastive batch is the same in chunks as whole, on the user's own model and data.
+
+use burn::tensor::Tensor;
+use mixlab_core::Precision;
+use mixlab_train::{Config, ObjectiveConfig, Observer, TrainError, contrastive_task};
+use serde::Serialize;
+
+use super::compare::EXACT;
+
+/// Gradients below this share of the greatest of all count as if they were as large: of some parameters, such as the bias of keys,
+/// nothing but rounding is left.
+const SMALLEST: f64 = 1e-3;
+
+/// How far the gradients of a parameter lie from that of the whole batch, relative to its largest component.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParameterGap {
+    /// Path of the parameter.
+    pub parameter: String,
+    /// Computed chunk by chunk.
+    pub cached: f64,
+    /// Summed over small batches that know nothing of each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub naive: Option<f64>,
+}
+
+/// The gradient of one update computed in three ways.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CachedGradientsReport {
+    /// Examples of the batch.
+    pub batch: usize,
+    /// Rows at a time in the cached way.
+    pub chunk: usize,
+    /// Examples of the small batches; absent if the batch cannot be divided into equal ones of two or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch: Option<usize>,
+    /// Loss of the whole batch, in chunks, and the mean of the small batches.
+    pub losses: [Option<f64>; 3],
+    /// Of every parameter.
+    pub parameters: Vec<ParameterGap>,
+}
+
+impl CachedGradientsReport {
+    /// Whether chunks give the gradient of the whole batch.
+    pub fn holds(&self) -> bool {
+        let [whole, cached, _] = self.losses;
+        let loss = whole.zip(cached).is_some_and(|(a, b)| (a - b).abs() <= EXACT * a.abs().max(1.0));
+        loss && self.parameters.iter().all(|gap| gap.cached <= EXACT)
+    }
+}
+
+/// Computes the first gradient of a contrastive run in double precision: of the whole batch in one graph, in chunks with the
+/// same noise, and by adding up the gradients of small batches.
+///
+/// # Errors
+/// [`TrainError::Conflict`] for another objective; whatever would keep the run from starting.
+pub fn audit_cached_gradients(
+    config: &Config,
+    observer: &mut dyn Observer,
+) -> Result<CachedGradientsReport, TrainError> {
+    let ObjectiveConfig::Contrastive(objective) = &config.objective else {
+        return Err(TrainError::Conflict {
+            first: "--cached-gradients".into(),
+            second: "an objective that is not contrastive".into(),
+            reason: "its loss is a sum over rows, whose gradients add up by themselves".into(),
+            remedy: "name a config with `objective.kind = \"contrastive\"`".into(),
+        });
+    };
+    let batch = config.train.batch;
+    // A third that does not divide the batch, unless the config says how many.
+    let chunk = objective.chunk.filter(|&chunk| chunk < batch).unwrap_or(batch.div_ceil(3).max(1));
+    let with = |chunk: Option<usize>, batch: usize, accumulation: usize| {
+        let mut config = config.clone();
+        config.objective =
+            ObjectiveConfig::Contrastive(mixlab_train::ContrastiveConfig { chunk, ..objective.clone() });
+        (config.train.batch, config.train.accumulation) = (batch, accumulation);
+        config.run.precision = Precision::F64;
+        config
+    };
+    let mut gradient = |config: Config| -> Result<_, TrainError> {
+        Ok(contrastive_task(&config, None, observer)?.gradient(0))
+    };
+    let (whole, expected) = gradient(with(None, batch, 1))?;
+    let (in_chunks, cached) = gradient(with(Some(chunk), batch, 1))?;
+    let micro_batch = (2..=chunk.min(batch / 2)).rev().find(|size| batch.is_multiple_of(*size));
+    let small = micro_batch.map(|size| gradient(with(None, size, batch / size))).transpose()?;
+    let greatest = expected.values().map(largest).fold(f64::MIN_POSITIVE, f64::max);
+    let gap = |path: &str, found: &Tensor<1>| {
+        let expected = &expected[path];
+        largest(&(found.clone() - expected.clone())) / largest(expected).max(SMALLEST * greatest)
+    };
+    let parameters = cached.iter().map(|(path, found)| ParameterGap {
+        parameter: path.clone(),
+        cached: gap(path, found),
+        naive: small.as_ref().map(|(_, naive)| gap(path, &naive[path])),
+    });
+    Ok(CachedGradientsReport {
+        batch,
+        chunk,
+        micro_batch,
+        losses: [Some(whole.loss), Some(in_chunks.loss), small.as_ref().map(|(update, _)| update.loss)],
+        parameters: parameters.collect(),
+    })
+}
+
+fn largest(x: &Tensor<1>) -> f64 {
+    x.clone().abs().max().into_scalar::<f64>()
+}
