@@ -70,7 +70,7 @@ pub use labelled::{
 pub use masking::{MaskingConfig, mask_batch};
 pub use pairs::{
     PairBatch, PairEvaluation, PairOptions, PairSplit, PairTraining, Pairs, SpanConfig, hide_spans,
-    load_pairs, read_pairs, sentinel_text,
+    load_pairs, read_pairs, read_scored_pairs, sentinel_text,
 };
 pub use read::read_file;
 pub use split::{TextSplit, load};

@@ -151,7 +151,12 @@ impl EmbeddingModel {
         if !self.config.normalised {
             return embedded;
         }
-        let length = embedded.clone().powi_scalar(2).sum_dim(1).sqrt().clamp_min(SHORTEST);
-        embedded / length
+        unit_length(embedded)
     }
+}
+
+/// Rows `[n, d]` at unit length; a row of zeros stays.
+pub fn unit_length(rows: Tensor<2>) -> Tensor<2> {
+    let length = rows.clone().powi_scalar(2).sum_dim(1).sqrt().clamp_min(SHORTEST);
+    rows / length
 }

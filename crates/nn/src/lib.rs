@@ -40,7 +40,7 @@ pub use classifier::Classifier;
 pub use config::{DropoutConfig, ModelConfig};
 pub use context::{Context, Mode};
 pub use embed::ClassifierInput;
-pub use embedder::{EmbedderConfig, EmbeddingModel, EmbeddingPooling};
+pub use embedder::{EmbedderConfig, EmbeddingModel, EmbeddingPooling, unit_length};
 pub use error::ModelError;
 pub use hybrid::{HybridConfig, HybridLayout};
 pub use initialisation::{Initialisation, InitialisationConfig, Role};

@@ -5,6 +5,7 @@
 pub mod classification;
 pub mod contrastive;
 pub mod language;
+pub mod representation;
 mod segmented;
 pub mod seq2seq;
 

@@ -79,6 +79,11 @@ impl ContrastiveRows {
         self.labels.as_deref()
     }
 
+    /// What every text of a column is: texts of one number are the same thing.
+    pub fn identities(&self, column: usize) -> &[u64] {
+        &self.identities[column]
+    }
+
     /// Hash of all tokens and labels.
     pub fn fingerprint(&self) -> String {
         let labels = self.labels.iter().flatten().map(|label| format!(" {label}"));

@@ -39,6 +39,7 @@ impl Diagnose for DataError {
             Unlabelled { .. } => "give .jsonl, .csv, .tsv or .parquet files with a field for the text and one for the label".into(),
             Unpaired { .. } => "give .jsonl, .csv, .tsv or .parquet files with a field for the source and one for the target: `data.source_field`, `data.target_field`".into(),
             NotALabel { .. } => "a label is text or a whole number: name another field with `data.label_field`, or drop such records".into(),
+            NotANumber { .. } => "give a finite number for every pair: name another field, or drop such records".into(),
             EmptyText { .. } => "drop records of which a part is empty".into(),
             OneClass { .. } => "give examples of at least two classes".into(),
             UnseenClass { known, .. } => format!("the classes are {}; add examples of the new one to `data.train`, or leave it out", list(known)),

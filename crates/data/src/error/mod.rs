@@ -244,6 +244,18 @@ pub enum DataError {
         /// What it holds.
         found: String,
     },
+    /// A record whose score is no finite number.
+    #[error("{path}, record {record}: field `{field}` is {found}, not a number")]
+    NotANumber {
+        /// The file.
+        path: PathBuf,
+        /// Record, from 1.
+        record: usize,
+        /// The field.
+        field: String,
+        /// What it holds.
+        found: String,
+    },
     /// A labelled record without text.
     #[error("{path}, record {record}: field `{field}` is empty")]
     EmptyText {

@@ -118,6 +118,26 @@ pub fn read_pairs(paths: &[std::path::PathBuf], config: &DataConfig) -> Result<P
     Ok(all)
 }
 
+/// The pairs of all `paths` with the number that each has in a field of this name; folders stand for their data files sorted
+/// by name. Of `config` only the format and the fields of source and target matter. Every file is read twice.
+///
+/// # Errors
+/// As [`read_pairs`], and a score that is no finite number.
+pub fn read_scored_pairs(
+    paths: &[std::path::PathBuf],
+    config: &DataConfig,
+    score_field: &str,
+) -> Result<(Pairs, Vec<f64>), DataError> {
+    let pairs = read_pairs(paths, config)?;
+    let mut scores = Vec::with_capacity(pairs.len());
+    for path in paths {
+        for file in read::expand(path)? {
+            scores.append(&mut read::read_scores_file(&file, config, score_field)?);
+        }
+    }
+    Ok((pairs, scores))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -157,6 +177,30 @@ mod tests {
         assert_eq!(split, PairSplit { train: pairs(&all[..3]), evaluate: pairs(&all[3..]) });
         assert_eq!(split.train.texts().iter().collect::<Vec<_>>(), ["a", "c \"d\"", "f", "b", "e", "g"]);
         assert_ne!(split.train.fingerprint(), split.evaluate.fingerprint());
+    }
+
+    #[test]
+    fn pairs_come_with_their_scores() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [
+            ("a.tsv", "source\ttarget\tscore\na\tb\t4.5\n"),
+            (
+                "b.jsonl",
+                "{\"source\": \"c\", \"target\": \"d\", \"score\": 1e-1}\n{\"source\": \"e\", \"target\": \"f\", \"score\": \"3\"}\n",
+            ),
+        ];
+        let config = config(&files, folder.path());
+        let (found, scores) = read_scored_pairs(&config.train, &config, "score").unwrap();
+        assert_eq!(found, pairs(&[("a", "b"), ("c", "d"), ("e", "f")]));
+        assert_eq!(scores, [4.5, 0.1, 3.0]);
+        let missing = read_scored_pairs(&config.train, &config, "scores").unwrap_err();
+        assert!(missing.to_string().contains("scores"), "{missing}");
+        for wrong in ["high", "NaN", ""] {
+            let path = folder.path().join("c.tsv");
+            fs::write(&path, format!("source\ttarget\tscore\na\tb\t1\nc\td\t{wrong}\n")).unwrap();
+            let error = read_scored_pairs(&[path], &config, "score").unwrap_err().to_string();
+            assert!(error.contains("record 2: field `score`") && error.contains("not a number"), "{error}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::records::{Field, Fields, Receive};
+use super::records::{Field, Fields, Receive, Second};
 use crate::{DataError, Documents};
 
 /// The strings under `field` of every object; blank lines are skipped.
@@ -26,9 +26,13 @@ pub(super) fn read_two(path: &Path, text: &str, fields: Fields, receive: Receive
         let refuse = |found: &str| Err(fields.not_a_second(path, line, found));
         let second = match value(path, line, &object, fields.second)? {
             Value::String(text) => text.clone(),
-            Value::Bool(label) if fields.labels => label.to_string(),
-            Value::Number(label) if fields.labels && (label.is_i64() || label.is_u64()) => label.to_string(),
-            Value::Number(number) if fields.labels => return refuse(&format!("the number {number}")),
+            Value::Bool(label) if fields.kind == Second::Label => label.to_string(),
+            Value::Number(number) => match fields.kind {
+                Second::Number => number.to_string(),
+                Second::Label if number.is_i64() || number.is_u64() => number.to_string(),
+                Second::Label => return refuse(&format!("the number {number}")),
+                Second::Text => return refuse("a number"),
+            },
             other => return refuse(kind(other)),
         };
         receive(line, first, &second)?;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use format::{Compression, Container, detect, split_compression};
 pub(crate) use json_lines::first_record;
-use records::{Fields, LabelledRecords, Receive, push_pair};
+use records::{Fields, LabelledRecords, Receive, Second, push_pair, push_score};
 pub(crate) use source::{bytes, unreadable};
 
 use crate::labelled::LabelledTexts;
@@ -70,11 +70,27 @@ pub(crate) fn read_pairs_file(path: &Path, config: &DataConfig) -> Result<Pairs,
     if pairs.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(pairs) }
 }
 
+/// The numbers beside the sources of one file's pairs, from a field of this name.
+pub(crate) fn read_scores_file(
+    path: &Path,
+    config: &DataConfig,
+    score_field: &str,
+) -> Result<Vec<f64>, DataError> {
+    let fields = Fields::scored(config, score_field);
+    let mut scores = Vec::new();
+    read_two(path, config, fields, &mut |record, _, score| {
+        push_score(&mut scores, (path, fields), record, score)
+    })?;
+    Ok(scores)
+}
+
 /// Hands out two fields of every record.
 fn read_two(path: &Path, config: &DataConfig, fields: Fields, receive: Receive) -> Result<(), DataError> {
     let (container, compression) = detect(path, config.format)?;
     match container {
-        Container::Text if fields.labels => Err(DataError::Unlabelled { path: path.to_owned() }),
+        Container::Text if fields.kind == Second::Label => {
+            Err(DataError::Unlabelled { path: path.to_owned() })
+        }
         Container::Text => Err(DataError::Unpaired { path: path.to_owned() }),
         Container::Parquet => parquet::read_two(path, fields, receive),
         Container::JsonLines => {

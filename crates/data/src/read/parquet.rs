@@ -8,7 +8,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
-use super::records::{Fields, Receive};
+use super::records::{Fields, Receive, Second};
 use super::source;
 use crate::{DataError, Documents};
 
@@ -27,7 +27,11 @@ pub(super) fn read_two(path: &Path, fields: Fields, receive: Receive) -> Result<
     let columns = fields.both().map(|field| (field.key, field.name));
     rows(path, &columns, |row, values| {
         let first = text(values[0]).map_err(|found| not_text(path, row, fields.first.name, found))?;
-        let second = if fields.labels { label(values[1]) } else { text(values[1]).map(str::to_owned) };
+        let second = match fields.kind {
+            Second::Text => text(values[1]).map(str::to_owned),
+            Second::Label => label(values[1]),
+            Second::Number => number(values[1]),
+        };
         receive(row, first, &second.map_err(|found| fields.not_a_second(path, row, &found))?)
     })
 }
@@ -107,6 +111,15 @@ fn label(value: &Field) -> Result<String, String> {
         Field::UInt(label) => Ok(label.to_string()),
         Field::ULong(label) => Ok(label.to_string()),
         other => text(other).map(str::to_owned),
+    }
+}
+
+fn number(value: &Field) -> Result<String, String> {
+    match value {
+        Field::Float16(number) => Ok(number.to_string()),
+        Field::Float(number) => Ok(number.to_string()),
+        Field::Double(number) => Ok(number.to_string()),
+        other => label(other),
     }
 }
 

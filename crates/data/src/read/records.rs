@@ -1,4 +1,4 @@
-//! Two fields of every record: a text with its label, or a source with its target.
+//! Two fields of every record: a text with its label, a source with its target, or a text with a number.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,8 +19,19 @@ pub(super) struct Field<'c> {
 pub(super) struct Fields<'c> {
     pub first: Field<'c>,
     pub second: Field<'c>,
-    /// Whether the second is a label, which may be a whole number or a truth value too, or else text.
-    pub labels: bool,
+    /// What the second has to be.
+    pub kind: Second,
+}
+
+/// What the second field of a record has to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Second {
+    /// Text.
+    Text,
+    /// Text, a whole number or a truth value.
+    Label,
+    /// Any number, or text that is one.
+    Number,
 }
 
 impl<'c> Fields<'c> {
@@ -28,7 +39,7 @@ impl<'c> Fields<'c> {
         Fields {
             first: Field { key: "data.text_field", name: &config.text_field },
             second: Field { key: "data.label_field", name: &config.label_field },
-            labels: true,
+            kind: Second::Label,
         }
     }
 
@@ -36,7 +47,16 @@ impl<'c> Fields<'c> {
         Fields {
             first: Field { key: "data.source_field", name: &config.source_field },
             second: Field { key: "data.target_field", name: &config.target_field },
-            labels: false,
+            kind: Second::Text,
+        }
+    }
+
+    /// A source with a number in a field of this name.
+    pub fn scored(config: &'c DataConfig, score_field: &'c str) -> Self {
+        Fields {
+            second: Field { key: "--score-field", name: score_field },
+            kind: Second::Number,
+            ..Fields::pairs(config)
         }
     }
 
@@ -48,9 +68,10 @@ impl<'c> Fields<'c> {
     /// The error for a record whose second field is something else.
     pub fn not_a_second(&self, path: &Path, record: usize, found: &str) -> DataError {
         let (path, field, found) = (path.to_owned(), self.second.name.to_owned(), found.to_owned());
-        match self.labels {
-            true => DataError::NotALabel { path, record, field, found },
-            false => DataError::NotText { path, record, field, found },
+        match self.kind {
+            Second::Label => DataError::NotALabel { path, record, field, found },
+            Second::Text => DataError::NotText { path, record, field, found },
+            Second::Number => DataError::NotANumber { path, record, field, found },
         }
     }
 }
@@ -113,6 +134,20 @@ impl<'a> LabelledRecords<'a> {
         let labels = self.labels.into_iter().map(|number| position[number as usize]).collect();
         LabelledTexts { texts: self.texts, labels, classes }
     }
+}
+
+/// Adds the number of a record.
+pub(super) fn push_score(
+    scores: &mut Vec<f64>,
+    (path, fields): (&Path, Fields),
+    record: usize,
+    text: &str,
+) -> Result<(), DataError> {
+    match text.trim().parse::<f64>() {
+        Ok(score) if score.is_finite() => scores.push(score),
+        _ => return Err(fields.not_a_second(path, record, &format!("{text:?}"))),
+    }
+    Ok(())
 }
 
 /// Adds a record to the pairs of one file.

@@ -1,5 +1,6 @@
 //! `mixlab eval`: measure a trained model.
 
+mod embeddings;
 mod examples;
 mod pairs;
 
@@ -21,13 +22,15 @@ use crate::output::{columns, print, print_json};
 /// Measure a trained model on text, on pairs or on examples with labels
 ///
 /// Of a language model every token of the text is scored once; of a model that
-/// writes targets every token of a target; of a classifier every example.
+/// writes targets every token of a target; of a classifier every example. Of an
+/// embedding model it is measured what its embeddings find.
 /// Without files, a run is measured on its own held-out data.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   mixlab eval runs/austen persuasion.txt northanger-abbey.txt
-  mixlab eval runs/fashion --confusion confusion.svg")]
+  mixlab eval runs/fashion --confusion confusion.svg
+  mixlab eval runs/sentences sts.tsv --score-field score")]
 pub struct Eval {
     /// A run folder or a model folder
     model: PathBuf,
@@ -60,6 +63,11 @@ pub struct Eval {
     #[arg(long, value_name = "NAME", default_value = "label")]
     label_field: String,
 
+    /// Field or column of a number that tells how alike source and target are,
+    /// for embedding models: their cosines are compared with it
+    #[arg(long, value_name = "NAME")]
+    score_field: Option<String>,
+
     /// Draw which classes were taken for which, for classifiers
     #[arg(long, value_name = "FILE.svg")]
     confusion: Option<PathBuf>,
@@ -87,6 +95,16 @@ impl Eval {
         let path = ModelFolder::locate(&self.model)?;
         let run = self.model.join(RUN_CONFIG).is_file().then(|| read_run_config(&self.model)).transpose()?;
         let kind = read_kind(&path)?;
+        if kind != ModelKind::EmbeddingModel
+            && let Some(field) = &self.score_field
+        {
+            return Err(ProgramError::Argument {
+                argument: "--score-field",
+                found: format!("{field:?} for {kind}"),
+                expected: "an embedding model, whose cosines are compared with scores".to_owned(),
+            }
+            .into());
+        }
         if kind == ModelKind::Classifier {
             return self.run_classifier(&path, run.as_ref());
         }
@@ -97,6 +115,9 @@ impl Eval {
                 expected: "a classifier, which takes classes for each other".to_owned(),
             }
             .into());
+        }
+        if kind == ModelKind::EmbeddingModel {
+            return self.run_embeddings(&path, run.as_ref());
         }
         if kind == ModelKind::SequenceToSequence {
             return self.run_pairs::<SequenceToSequence>(&path, run.as_ref());

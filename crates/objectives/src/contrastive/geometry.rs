@@ -4,6 +4,30 @@
 //! hypersphere", 2020, equations 2 and 3 with α = t = 2.
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Where embeddings lie; absent what cannot be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Geometry {
+    /// [`alignment`] of pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<f64>,
+    /// [`uniformity`] of all texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uniformity: Option<f64>,
+}
+
+impl Geometry {
+    /// Of unit vectors `[n, d]` alone, or of pairs of them.
+    pub fn of(first: &Tensor<2>, second: Option<&Tensor<2>>) -> Self {
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let all = second.map(|second| Tensor::cat(vec![first.clone(), second.clone()], 0));
+        Geometry {
+            alignment: second.and_then(|second| finite(alignment(first, second))),
+            uniformity: finite(uniformity(all.as_ref().unwrap_or(first))),
+        }
+    }
+}
 
 /// Mean squared distance of pairs of unit vectors, `[n, d]` each.
 pub fn alignment(a: &Tensor<2>, b: &Tensor<2>) -> f64 {
@@ -46,6 +70,12 @@ mod tests {
         let expected = ((2.0 * (-4f64).exp() + (-8f64).exp()) / 3.0).ln();
         assert!((uniformity(&square) - expected).abs() < 1e-12);
         assert!(uniformity(&on_circle(&[10.0, 10.0])).abs() < 1e-12);
+        let own = Geometry::of(&square, Some(&square));
+        assert_eq!(own.alignment, Some(0.0));
+        // Every corner has its twin at distance 0 besides.
+        let twins = ((1.0 + 4.0 * (-4f64).exp() + 2.0 * (-8f64).exp()) / 7.0).ln();
+        assert!((own.uniformity.unwrap() - twins).abs() < 1e-12);
+        assert_eq!(Geometry::of(&on_circle(&[10.0]), None), Geometry::default());
         assert!((alignment(&square, &on_circle(&[90.0, 180.0, 270.0, 0.0])) - 2.0).abs() < 1e-12);
     }
 }

@@ -13,7 +13,7 @@ mod temperature;
 
 pub use cached::{CachedGradients, Embedder, cached_gradients, chunks};
 pub use contrast::{Contrast, ContrastiveLoss, Directions, EmbeddingGradient, EmbeddingLoss, Logits};
-pub use geometry::{alignment, uniformity};
+pub use geometry::{Geometry, alignment, uniformity};
 pub use layout::Layout;
 pub use monitor::Monitors;
 pub use temperature::TemperatureConfig;

@@ -111,6 +111,7 @@ mod tests {
             bits_per_byte: None,
             accuracy: None,
             monitors: None,
+            geometry: None,
             learning_rate: (split == Split::Train).then_some(1e-3),
             grad_norm: None,
             skipped: None,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mixlab_objectives::contrastive::Monitors;
+use mixlab_objectives::contrastive::{Geometry, Monitors};
 use serde::{Deserialize, Serialize};
 
 use crate::{TrainError, storage};
@@ -40,6 +40,9 @@ pub struct MetricsLine {
     /// What the anchors of the update tell; only on train lines of contrastive runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitors: Option<Monitors>,
+    /// Where held-out embeddings lie; only on eval lines of contrastive runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<Geometry>,
     /// Learning rate of the update; only on train lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
@@ -74,6 +77,8 @@ impl MetricsLine {
             ("loss", self.loss),
             ("bits_per_byte", self.bits_per_byte),
             ("accuracy", self.accuracy),
+            ("alignment", self.geometry.and_then(|geometry| geometry.alignment)),
+            ("uniformity", self.geometry.and_then(|geometry| geometry.uniformity)),
             ("learning_rate", self.learning_rate),
             ("grad_norm", self.grad_norm),
             ("tokens_per_second", Some(self.tokens_per_second)),
@@ -119,6 +124,7 @@ mod tests {
             bits_per_byte: Some(2.25),
             accuracy: None,
             monitors: None,
+            geometry: None,
             learning_rate: None,
             grad_norm: None,
             skipped: None,

@@ -186,6 +186,7 @@ fn measure(
         loss: nats / f64::max(weight, 1.0),
         bits_per_byte: setting.objective.is_causal().then(bits),
         accuracy: None,
+        geometry: None,
         tokens: weight as u64,
     })
 }

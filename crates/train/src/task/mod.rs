@@ -13,13 +13,13 @@ use std::path::Path;
 
 pub(crate) use classification::Examples;
 pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
-pub use contrastive::{ContrastiveConfig, ContrastiveTask};
+pub use contrastive::{ContrastiveConfig, ContrastiveTask, EmbeddingQuality, NEIGHBOURS, evaluate_embedder};
 pub(crate) use contrastive::{ContrastiveData, contrastive};
 pub use language::{LanguageTask, evaluate_model};
 pub use pairs::{HeldOutPairs, PairTask, Writer, evaluate_pairs};
 pub(crate) use pairs::{PairData, TypicalPairs};
 
-use mixlab_objectives::contrastive::Monitors;
+use mixlab_objectives::contrastive::{Geometry, Monitors};
 
 use crate::guard::Fault;
 use crate::layers::Layers;
@@ -54,6 +54,8 @@ pub struct Evaluation {
     /// Share of examples whose class was told right, for classifiers; of anchors whose nearest candidate belongs to them, for
     /// embedding models.
     pub accuracy: Option<f64>,
+    /// Where embeddings lie, for embedding models.
+    pub geometry: Option<Geometry>,
     /// Targets scored.
     pub tokens: u64,
 }

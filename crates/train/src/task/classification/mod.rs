@@ -155,6 +155,7 @@ pub fn evaluate_classifier(
         loss: nats / confusion.total().max(1) as f64,
         bits_per_byte: None,
         accuracy: Some(confusion.accuracy()),
+        geometry: None,
         tokens: confusion.total(),
     };
     (evaluation, confusion)

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 use mixlab_core::Key;
-use mixlab_data::ContrastiveBatch;
+use mixlab_data::{ContrastiveBatch, ContrastiveRows};
 use mixlab_kernels::Mask;
 use mixlab_nn::{Context, EmbeddingModel, Mode};
 use mixlab_objectives::contrastive::{Embedder, chunks};
@@ -53,4 +53,19 @@ impl TextRows<'_> {
             0,
         )
     }
+}
+
+/// Embeddings `[n, d]` of one column of all examples, `batch` at a time, without noise.
+pub(super) fn embed_column(
+    model: &EmbeddingModel,
+    rows: &ContrastiveRows,
+    column: usize,
+    batch: usize,
+    device: &Device,
+) -> Tensor<2> {
+    let embed = |examples: Range<usize>| {
+        let batch = rows.column(column, examples);
+        TextRows { batch: &batch, mode: Mode::Eval, key: Key::root(0), device }.all(model, batch.rows)
+    };
+    Tensor::cat(chunks(rows.len(), batch).into_iter().map(embed).collect(), 0)
 }

@@ -2,7 +2,7 @@
 
 mod config;
 mod embed;
-mod retrieval;
+mod quality;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,11 +15,15 @@ use mixlab_data::{
 };
 use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::mixer::Lengths;
-use mixlab_nn::{EmbeddingModel, Mode, add_gradients};
-use mixlab_objectives::contrastive::{Contrast, EmbeddingLoss, Layout, Monitors, cached_gradients, chunks};
+use mixlab_nn::{EmbeddingModel, Mode, add_gradients, unit_length};
+use mixlab_objectives::contrastive::{
+    Contrast, EmbeddingLoss, Geometry, Layout, Monitors, cached_gradients, chunks,
+};
+use mixlab_objectives::representation::{neighbour_accuracy, ranks, recall};
 
 pub use config::ContrastiveConfig;
-use embed::TextRows;
+use embed::{TextRows, embed_column};
+pub use quality::{EmbeddingQuality, NEIGHBOURS, evaluate_embedder};
 
 use super::{Evaluation, Task, Update};
 use crate::embedder_folder::EmbedderDescription;
@@ -133,7 +137,7 @@ impl ContrastiveTask {
     }
 
     /// Loss and gradient of one update: the mean over its micro-batches, whose losses know nothing of each other.
-    pub(crate) fn gradient(&self, step: u64) -> (Update, BTreeMap<String, Tensor<1>>) {
+    pub fn gradient(&self, step: u64) -> (Update, BTreeMap<String, Tensor<1>>) {
         let noise = self.key().purpose(Purpose::Dropout).step(step);
         let (model, parts) = (self.learner.model(), self.config.train.accumulation);
         let log_scale = self.log_scale(model);
@@ -171,17 +175,6 @@ impl ContrastiveTask {
         let gradient = if outside * -gradient > 0.0 { 0.0 } else { gradient };
         let dtype = self.config.run.precision.dtype();
         Tensor::from_data(TensorData::new(vec![gradient], [1]), (&self.device, dtype))
-    }
-
-    /// Embeddings of a column of held-out texts.
-    fn embedded(&self, model: &EmbeddingModel, rows: &ContrastiveRows, column: usize) -> Tensor<2> {
-        let batch = self.config.evaluate.batch;
-        let embed = |examples: std::ops::Range<usize>| {
-            let batch = rows.column(column, examples);
-            let key = self.key();
-            TextRows { batch: &batch, mode: Mode::Eval, key, device: &self.device }.all(model, batch.rows)
-        };
-        Tensor::cat(chunks(rows.len(), batch).into_iter().map(embed).collect(), 0)
     }
 
     /// The loss of held-out examples in batches of `evaluate.batch`; the last may be smaller, and one alone has no loss.
@@ -236,15 +229,16 @@ impl Task for ContrastiveTask {
         let Some(rows) = &self.data.evaluation else { return Ok(None) };
         let model = self.learner.outcome();
         let (loss, count) = self.held_out_loss(&model, rows);
-        let accuracy = match (rows.columns(), rows.labels()) {
-            (1, None) => None,
-            (1, Some(labels)) => Some(retrieval::nearest_has_label(&self.embedded(&model, rows, 0), labels)),
-            _ => {
-                let (anchors, positives) = (self.embedded(&model, rows, 0), self.embedded(&model, rows, 1));
-                Some(retrieval::recall_at_one(&anchors, &positives))
-            }
+        let embedded = |column| embed_column(&model, rows, column, self.config.evaluate.batch, &self.device);
+        let first = embedded(0);
+        let second = (rows.columns() > 1).then(|| embedded(1));
+        let accuracy = match (&second, rows.labels()) {
+            (Some(second), _) => Some(recall(&ranks(&first, second, Some(rows.identities(1))), 1)),
+            (None, Some(labels)) => Some(neighbour_accuracy((&first, labels), None, 1)),
+            (None, None) => None,
         };
-        Ok(Some(Evaluation { loss, bits_per_byte: None, accuracy, tokens: count }))
+        let geometry = Some(Geometry::of(&unit_length(first), second.map(unit_length).as_ref()));
+        Ok(Some(Evaluation { loss, bits_per_byte: None, accuracy, geometry, tokens: count }))
     }
 
     fn sample(&self, _step: u64) -> Result<Option<String>, TrainError> {

@@ -148,6 +148,7 @@ impl PairSetting {
             loss: nats / f64::max(weight, 1.0),
             bits_per_byte: data.bytes().filter(|&bytes| bytes > 0).map(bits),
             accuracy: None,
+            geometry: None,
             tokens: weight as u64,
         }
     }

@@ -1,0 +1,142 @@
+//! Measuring an embedding model.
+
+use std::path::{Path, PathBuf};
+
+use mixlab_data::{
+    ContrastiveKind, ContrastiveRows, ContrastiveTexts, DataConfig, load_contrastive, read_scored_pairs,
+};
+use mixlab_nn::mixer::Lengths;
+use mixlab_train::{
+    Config, EmbedderFolder, EmbeddingQuality, NEIGHBOURS, ObjectiveConfig, evaluate_embedder,
+};
+
+use super::Eval;
+use crate::failure::{Exit, Failure, ProgramError};
+use crate::output::{columns, print, print_json, tell};
+
+/// What is measured on, what classes are told by, and scores.
+struct Texts {
+    measured: ContrastiveTexts,
+    references: Option<ContrastiveTexts>,
+    scores: Option<Vec<f64>>,
+}
+
+impl Eval {
+    pub(super) fn run_embeddings(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {
+        let device = self.device.device.device();
+        let folder = EmbedderFolder::load(path, &device)?;
+        let texts = match &self.score_field {
+            Some(field) => self.scored(field, run)?,
+            None => self.together(&folder, run)?,
+        };
+        let full = matches!(folder.config.model.lengths(false), Lengths::Exactly(_));
+        let rows = |texts: &ContrastiveTexts| -> Result<ContrastiveRows, Failure> {
+            let rows =
+                ContrastiveRows::new(texts, &folder.tokenizer, (folder.config.length, full), "held-out")?;
+            if rows.cut() > 0 {
+                let length = folder.config.length;
+                tell(&format!(
+                    "note: {} texts are longer than {length} tokens and lose their ends",
+                    rows.cut()
+                ));
+            }
+            Ok(rows)
+        };
+        let measured = rows(&texts.measured)?;
+        let references = texts.references.as_ref().map(rows).transpose()?;
+        let batch = self.batch.or(run.map(|config| config.evaluate.batch)).unwrap_or(64);
+        let (references, scores) = (references.as_ref(), texts.scores.as_deref());
+        let quality = evaluate_embedder(&folder.model, &measured, references, scores, (batch, &device));
+        if measured.len() > 1 && quality.geometry.uniformity.is_none() {
+            return Err(ProgramError::Argument {
+                argument: "the model",
+                found: "one whose embeddings are not numbers".to_owned(),
+                expected: "one that did not diverge: train it again with a smaller learning rate".to_owned(),
+            }
+            .into());
+        }
+        match self.json {
+            true => print_json(&quality)?,
+            false => print(&describe(&quality))?,
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The pairs of the files, or of those the run is measured on, with their scores.
+    fn scored(&self, field: &str, run: Option<&Config>) -> Result<Texts, Failure> {
+        let config = self.with_fields(run);
+        let files: &[PathBuf] = if self.files.is_empty() { &config.evaluate } else { &self.files };
+        if files.is_empty() {
+            return Err(ProgramError::NothingToMeasure { path: self.model.clone() }.into());
+        }
+        let (pairs, scores) = read_scored_pairs(files, &config, field)?;
+        Ok(Texts { measured: pairs.into(), references: None, scores: Some(scores) })
+    }
+
+    /// What belongs together in the files, or in what the run held out.
+    fn together(&self, folder: &EmbedderFolder, run: Option<&Config>) -> Result<Texts, Failure> {
+        let kind = match &folder.config.objective {
+            ObjectiveConfig::Contrastive(objective) => objective.examples,
+            _ => ContrastiveKind::default(),
+        };
+        let nothing = || ProgramError::NothingToMeasure { path: self.model.clone() };
+        let config = self.with_fields(run);
+        let labelled = kind == ContrastiveKind::Labelled;
+        let (measured, references) = match (self.files.is_empty(), run) {
+            (true, None) => return Err(nothing().into()),
+            // Classes are told by the training texts, and numbered as there.
+            (files_are_absent, Some(_)) if files_are_absent || labelled => {
+                let evaluate = if files_are_absent { config.evaluate.clone() } else { self.files.clone() };
+                let split = load_contrastive(&DataConfig { evaluate, ..config }, kind)?;
+                (split.evaluate, labelled.then_some(split.train))
+            }
+            _ => {
+                let files = DataConfig {
+                    train: self.files.clone(),
+                    evaluate: Vec::new(),
+                    evaluate_fraction: 0.0,
+                    ..config
+                };
+                (load_contrastive(&files, kind)?.train, None)
+            }
+        };
+        if measured.is_empty() {
+            return Err(nothing().into());
+        }
+        Ok(Texts { measured, references, scores: None })
+    }
+
+    fn with_fields(&self, run: Option<&Config>) -> DataConfig {
+        let mut config = run.map_or_else(DataConfig::default, |config| config.data.clone());
+        let set = |to: &mut String, from: &Option<String>| {
+            if let Some(name) = from {
+                to.clone_from(name);
+            }
+        };
+        set(&mut config.source_field, &self.source_field);
+        set(&mut config.target_field, &self.target_field);
+        if run.is_none() {
+            config.text_field.clone_from(&self.text_field);
+            config.label_field.clone_from(&self.label_field);
+        }
+        config
+    }
+}
+
+fn describe(quality: &EmbeddingQuality) -> String {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let mut rows = vec![vec!["examples".to_owned(), quality.examples.to_string()]];
+    let mut add = |name: &str, value: Option<String>| {
+        rows.extend(value.map(|value| vec![name.to_owned(), value]));
+    };
+    for (place, k) in [1, 5, 10].into_iter().enumerate() {
+        add(&format!("recall at {k}"), quality.recall.map(|recall| percent(recall[place])));
+    }
+    add("mean reciprocal rank", quality.mean_reciprocal_rank.map(|rank| format!("{rank:.4}")));
+    add("Spearman", quality.spearman.map(|spearman| format!("{spearman:.4}")));
+    add(&format!("{NEIGHBOURS} neighbours"), quality.neighbour_accuracy.map(percent));
+    add("linear probe", quality.probe_accuracy.map(percent));
+    add("alignment", quality.geometry.alignment.map(|alignment| format!("{alignment:.4}")));
+    add("uniformity", quality.geometry.uniformity.map(|uniformity| format!("{uniformity:.4}")));
+    columns(&rows)
+}

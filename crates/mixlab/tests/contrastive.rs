@@ -1,0 +1,122 @@
+//! Embedding models from the command line: trained, and measured by what their embeddings find.
+
+mod support;
+
+use serde_json::Value;
+use support::Desk;
+
+const CONFIG: &str = r#"
+data = { train = ["all.tsv"], evaluate_fraction = 0.2 }
+tokenizer.kind = "byte"
+objective = { kind = "contrastive", temperature = { kind = "fixed", value = 0.1 } }
+model = { width = 16, depth = 1, max_length = 16, mixer = { kind = "softmax_attention", heads = 2 }, initialisation = { kind = "lecun" } }
+optimizer = { kind = "adamw", learning_rate = 1e-2 }
+schedule = { kind = "cosine", warmup = 2 }
+train = { steps = 80, batch = 16, length = 16 }
+evaluate = { every = 0, batch = 16 }
+checkpoint.every = 0
+sample.every = 0
+"#;
+
+/// Words of one of six kinds beside words of the same kind; the kind is the label, and the score is high for one's own.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    let kinds = ["aa", "bb", "cc", "dd", "ee", "ff"];
+    let row = |i: usize| format!("{kind}{i}\t{i}{kind}\t{i} {kind}\t{}\n", i % 6, kind = kinds[i % 6]);
+    let rows: String = (0..90).map(row).collect();
+    desk.write("all.tsv", format!("source\ttarget\ttext\tlabel\n{rows}"));
+    let scored = |i: usize| {
+        let other = kinds[(i + i % 2) % 6];
+        format!("{}{i}\t{other}{i}\t{}\n", kinds[i % 6], if i.is_multiple_of(2) { 4.5 } else { 0.5 })
+    };
+    let rows: String = (0..24).map(scored).collect();
+    desk.write("scored.tsv", format!("source\ttarget\tscore\n{rows}"));
+    desk.write("config.toml", CONFIG);
+    desk
+}
+
+fn quality(desk: &Desk, arguments: &[&str]) -> Value {
+    let ended = desk.good(&[&["eval"], arguments, &["--json"]].concat());
+    serde_json::from_str(&ended.stdout).expect("JSON")
+}
+
+#[test]
+fn pairs_are_measured_by_what_they_find() {
+    let desk = desk();
+    desk.good(&["train", "config.toml", "--out", "run"]);
+    let own = quality(&desk, &["run"]);
+    assert_eq!(own["examples"], 18);
+    let recall: Vec<f64> = own["recall"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    assert!(recall[0] > 0.3 && recall.is_sorted(), "{recall:?}");
+    assert!(own["mean_reciprocal_rank"].as_f64().unwrap() >= recall[0]);
+    assert!(own["alignment"].as_f64().unwrap() >= 0.0 && own["uniformity"].as_f64().unwrap() <= 0.0);
+    assert_eq!(own.get("spearman"), None);
+    // The model alone on the same rows, which are the last of the file.
+    let rows: Vec<String> = desk.read("all.tsv").lines().map(str::to_owned).collect();
+    desk.write("last.tsv", [&rows[..1], &rows[73..]].concat().join("\n"));
+    assert_eq!(quality(&desk, &["run/model", "last.tsv"]), own);
+    let scored = quality(&desk, &["run", "scored.tsv", "--score-field", "score"]);
+    assert!(scored["spearman"].as_f64().unwrap() > 0.5, "{scored}");
+    let text = desk.good(&["eval", "run"]).stdout;
+    assert!(text.contains("recall at 1") && text.contains("uniformity"), "{text}");
+}
+
+#[test]
+fn labelled_texts_are_told_by_those_of_the_training() {
+    let desk = desk();
+    desk.good(&["train", "config.toml", "--out", "run", "--set", "objective.examples=labelled"]);
+    let own = quality(&desk, &["run"]);
+    for measure in ["neighbour_accuracy", "probe_accuracy"] {
+        assert!(own[measure].as_f64().unwrap() > 0.5, "{measure}: {own}");
+    }
+    assert_eq!(own.get("recall"), None);
+    // Alone, every text is told by the others.
+    let alone = quality(&desk, &["run/model", "all.tsv"]);
+    assert!(alone["neighbour_accuracy"].as_f64().unwrap() > 0.5, "{alone}");
+    assert_eq!((alone.get("probe_accuracy"), &alone["examples"]), (None, &Value::from(90)));
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let desk = desk();
+    desk.good(&["train", "config.toml", "--out", "run", "--set", "train.steps=2"]);
+    desk.bad(2, &["eval", "run/model"], &["run/model"]);
+    desk.bad(2, &["eval", "run", "--score-field", "score"], &["run"]);
+    desk.bad(2, &["eval", "run", "scored.tsv", "--score-field", "wrong"], &["scored.tsv", "wrong"]);
+    desk.write("words.tsv", "source\ttarget\tscore\na\tb\t1\nc\td\thigh\n");
+    desk.bad(2, &["eval", "run", "words.tsv", "--score-field", "score"], &["record 2", "`score`", "high"]);
+    desk.bad(2, &["eval", "run", "--confusion", "a.svg"], &["--confusion", "an embedding model"]);
+    desk.write("one.tsv", "source\na\n");
+    desk.bad(2, &["eval", "run", "one.tsv"], &["one.tsv", "target"]);
+}
+
+#[test]
+fn chunks_have_the_gradient_of_the_whole_batch_and_small_batches_have_not() {
+    let desk = desk();
+    let sets = ["--set", "model.dropout.branch=0.1", "--set", "train.batch=12"];
+    let audit = |arguments: &[&str]| -> Value {
+        let ended = desk.good(&[&["audit"], arguments, &["--cached-gradients", "--json"]].concat());
+        serde_json::from_str(&ended.stdout).expect("JSON")
+    };
+    let gaps = |report: &Value, way: &str| -> f64 {
+        let gaps = report["parameters"].as_array().unwrap().iter().map(|gap| gap[way].as_f64().unwrap());
+        gaps.fold(0.0, f64::max)
+    };
+    let report = audit(&[&["config.toml"], &sets[..]].concat());
+    assert_eq!(
+        (&report["batch"], &report["chunk"], &report["micro_batch"]),
+        (&12.into(), &4.into(), &4.into())
+    );
+    assert!(gaps(&report, "cached") < 1e-10 && gaps(&report, "naive") > 1e-2, "{report}");
+    desk.good(&[&["train", "config.toml", "--out", "run", "--set", "train.steps=3"], &sets[..]].concat());
+    let trained = audit(&["run"]);
+    assert!(gaps(&trained, "cached") < 1e-10, "{trained}");
+    assert_ne!(trained["losses"], report["losses"], "the weights are those of the run");
+    let text = desk.good(&["audit", "run", "--cached-gradients"]).stdout;
+    assert!(text.ends_with("the gradient in chunks is that of the whole batch\n"), "{text}");
+    desk.write(
+        "lm.toml",
+        "data.train = [\"text.txt\"]\ntokenizer.kind = \"byte\"\nmodel.mixer.kind = \"softmax_attention\"\n",
+    );
+    desk.bad(2, &["audit", "lm.toml", "--cached-gradients"], &["--cached-gradients", "contrastive"]);
+}
