@@ -1,7 +1,8 @@
 //! Measurement: [`study`], the one harness for every set of runs that is compared; [`step`], the time of one
 //! update; [`decode`], that of one more token; [`breakeven`], from which length a mixer is cheaper than softmax
 //! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs; [`audit`], the
-//! promises of a model; [`depth`], which residual scheme stays trainable at which depth.
+//! promises of a model; [`depth`], which residual scheme stays trainable at which depth; [`nce`], what rounding
+//! takes from contrastive losses.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +13,7 @@ pub mod cost;
 pub mod decode;
 pub mod depth;
 mod memory;
+pub mod nce;
 mod picture;
 pub mod plan;
 pub mod step;

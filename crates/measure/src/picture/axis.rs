@@ -8,6 +8,8 @@ use super::airy;
 
 /// Air on both sides of the data, as a share of the range of its logarithm.
 const AIR: f64 = 0.06;
+/// Powers of ten up to which an axis has marks between them.
+const DENSE: f64 = 6.0;
 
 /// A logarithmic axis with its own marks.
 pub(crate) struct LogAxis {
@@ -68,9 +70,15 @@ fn apart(axis: &LogAxis, lengths: &[usize]) -> Vec<f64> {
     kept
 }
 
-/// The numbers 1, 2 and 5 times a power of ten in a range.
+/// The numbers 1, 2 and 5 times a power of ten in a range; in one of more than [`DENSE`] powers, about as many powers of ten.
 fn round_numbers(range: &Range<f64>) -> Vec<f64> {
     let powers = range.start.log10().floor() as i32..=range.end.log10().ceil() as i32;
+    let count = (range.end / range.start).log10();
+    if count > DENSE {
+        let step = (count / DENSE).ceil() as i32;
+        let all = powers.filter(|power| power % step == 0).map(|power| 10f64.powi(power));
+        return all.filter(|value| range.contains(value)).collect();
+    }
     let all = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
     all.filter(|value| range.contains(value)).collect()
 }
@@ -82,6 +90,8 @@ mod tests {
     #[test]
     fn marks_of_logarithmic_axes() {
         assert_eq!(round_numbers(&(3.0..120.0)), [5.0, 10.0, 20.0, 50.0, 100.0]);
+        let wide = round_numbers(&(2e-9..3.0));
+        assert!(wide.len() == 5 && (wide[0] / 1e-8 - 1.0).abs() < 1e-12 && wide[4] == 1.0, "{wide:?}");
         let axis = LogAxis { range: 1.0..10_000.0, marks: Vec::new() };
         assert_eq!(apart(&axis, &[1, 2, 3, 4, 100, 110, 1000]), [1.0, 2.0, 4.0, 100.0, 1000.0]);
         assert_eq!([1.0, 100.0, 10_000.0].map(|value| axis.map(&value, (50, 250))), [50, 150, 250]);

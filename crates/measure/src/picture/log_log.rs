@@ -12,6 +12,11 @@ pub(crate) struct Curve {
     pub ring: Option<(f64, f64)>,
 }
 
+/// A number whose digits would take too much room, as a power of ten.
+fn extreme(value: f64) -> Option<String> {
+    (!(1e-4..1e7).contains(&value)).then(|| format!("{value:.0e}"))
+}
+
 /// Draws the axes and every curve with its stroke. `top` pixels stay free above.
 pub(crate) fn log_log(
     area: &DrawingArea<SVGBackend, Shift>,
@@ -34,8 +39,8 @@ pub(crate) fn log_log(
         .axis_style(FAINT)
         .label_style(text(TEXT_SIZE, INK))
         .x_desc(x_name)
-        .x_label_formatter(&|value| format!("{value:.0}"))
-        .y_label_formatter(&|value| tick(*value, *value))
+        .x_label_formatter(&|value| extreme(*value).unwrap_or_else(|| format!("{value:.0}")))
+        .y_label_formatter(&|value| extreme(*value).unwrap_or_else(|| tick(*value, *value)))
         .draw()?;
     for (index, Curve { points, ring }) in curves.iter().enumerate() {
         let (color, dash) = stroke(index);
