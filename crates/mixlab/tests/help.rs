@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 23] = [
+const VERBS: [&[&str]; 24] = [
     &[],
     &["new"],
     &["train"],
@@ -19,6 +19,7 @@ const VERBS: [&[&str]; 23] = [
     &["measure", "decode"],
     &["measure", "breakeven"],
     &["measure", "depth"],
+    &["measure", "nce"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],

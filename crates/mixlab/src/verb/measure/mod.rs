@@ -3,6 +3,7 @@
 mod breakeven;
 mod decode;
 mod depth;
+mod nce;
 mod step;
 
 use std::path::Path;
@@ -27,6 +28,7 @@ enum Action {
     Decode(decode::Decode),
     Breakeven(breakeven::Breakeven),
     Depth(depth::Depth),
+    Nce(nce::Nce),
 }
 
 impl Measure {
@@ -36,6 +38,7 @@ impl Measure {
             Action::Decode(decode) => decode.run(),
             Action::Breakeven(breakeven) => breakeven.run(),
             Action::Depth(depth) => depth.run(),
+            Action::Nce(nce) => nce.run(),
         }
     }
 }
