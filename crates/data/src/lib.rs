@@ -72,7 +72,7 @@ pub use pairs::{
     PairBatch, PairEvaluation, PairOptions, PairSplit, PairTraining, Pairs, SpanConfig, hide_spans,
     load_pairs, read_pairs, read_scored_pairs, sentinel_text,
 };
-pub use read::read_file;
+pub use read::{Texts, read_file};
 pub use split::{TextSplit, load};
 pub use tokenizer::{END_OF_TEXT, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig};
 pub use training::TrainingData;

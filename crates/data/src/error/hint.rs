@@ -41,6 +41,7 @@ impl Diagnose for DataError {
             NotALabel { .. } => "a label is text or a whole number: name another field with `data.label_field`, or drop such records".into(),
             NotANumber { .. } => "give a finite number for every pair: name another field, or drop such records".into(),
             EmptyText { .. } => "drop records of which a part is empty".into(),
+            EmptyLine { .. } => "every line is one text: remove the empty ones, for example with `grep '[^[:space:]]'`".into(),
             OneClass { .. } => "give examples of at least two classes".into(),
             UnseenClass { known, .. } => format!("the classes are {}; add examples of the new one to `data.train`, or leave it out", list(known)),
             MixedKinds { .. } => "name only images or only texts".into(),
@@ -77,6 +78,10 @@ fn missing_field_hint(key: &str, field: &str, available: &[String]) -> String {
         .min();
     match nearest {
         None => "the record has no fields at all".to_owned(),
+        // An option of the command line, not a key of a config.
+        Some((distance, name)) if distance <= 2 && key.starts_with("--") => {
+            format!("did you mean `{key} {name}`?")
+        }
         Some((distance, name)) if distance <= 2 => {
             format!("did you mean `{key} = \"{name}\"`?")
         }

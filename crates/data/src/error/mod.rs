@@ -266,6 +266,14 @@ pub enum DataError {
         /// The field.
         field: String,
     },
+    /// An empty line where every line is a text.
+    #[error("{path}, line {line} is empty")]
+    EmptyLine {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
     /// Labels of one kind only.
     #[error("every training example has the class `{class}`: there is nothing to tell apart")]
     OneClass {

@@ -4,19 +4,26 @@ use std::path::Path;
 
 use csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::records::{Field, Fields, Receive};
-use crate::{DataError, Documents};
+use super::records::{Field, Fields, Receive, ReceiveText};
+use crate::DataError;
 
 /// The cells of column `field`.
-pub(super) fn read(path: &Path, text: &str, separator: u8, field: &str) -> Result<Documents, DataError> {
+pub(super) fn read(
+    path: &Path,
+    text: &str,
+    separator: u8,
+    field: Field,
+    receive: ReceiveText,
+) -> Result<(), DataError> {
     let mut reader = reader(text, separator);
-    let column = column(path, &mut reader, Field { key: "data.text_field", name: field })?;
-    let (mut documents, mut record) = (Documents::default(), StringRecord::new());
+    let column = column(path, &mut reader, field)?;
+    let (mut record, mut number) = (StringRecord::new(), 0);
     while reader.read_record(&mut record).map_err(|source| malformed(path, source))? {
+        number += 1;
         // The reader has checked that every record is as long as the header.
-        documents.push(record.get(column).unwrap_or_default());
+        receive(number, record.get(column).unwrap_or_default())?;
     }
-    Ok(documents)
+    Ok(())
 }
 
 /// The cells of both columns.

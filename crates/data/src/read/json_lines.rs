@@ -4,18 +4,16 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::records::{Field, Fields, Receive, Second};
-use crate::{DataError, Documents};
+use super::records::{Field, Fields, Receive, ReceiveText, Second};
+use crate::DataError;
 
-/// The strings under `field` of every object; blank lines are skipped.
-pub(super) fn read(path: &Path, text: &str, field: &str) -> Result<Documents, DataError> {
-    let field = Field { key: "data.text_field", name: field };
-    let mut documents = Documents::default();
+/// The strings under `field` of every object, numbered by their lines; blank lines are skipped.
+pub(super) fn read(path: &Path, text: &str, field: Field, receive: ReceiveText) -> Result<(), DataError> {
     for entry in objects(path, text) {
         let (line, object) = entry?;
-        documents.push(string(path, line, &object, field)?);
+        receive(line, string(path, line, &object, field)?)?;
     }
-    Ok(documents)
+    Ok(())
 }
 
 /// Both fields of every object.

@@ -3,17 +3,20 @@
 mod delimited;
 mod format;
 mod json_lines;
+mod lines;
 mod parquet;
 mod plain;
 mod records;
 mod source;
+mod texts;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use format::{Compression, Container, detect, split_compression};
 pub(crate) use json_lines::first_record;
-use records::{Fields, LabelledRecords, Receive, Second, push_pair, push_score};
+use records::{Field, Fields, LabelledRecords, Receive, ReceiveText, Second, push_pair, push_score};
 pub(crate) use source::{bytes, unreadable};
+pub use texts::Texts;
 
 use crate::labelled::LabelledTexts;
 use crate::pairs::Pairs;
@@ -38,17 +41,34 @@ pub(crate) fn read_all(paths: &[PathBuf], config: &DataConfig) -> Result<Documen
 /// text field; always with the place in the file.
 pub fn read_file(path: &Path, config: &DataConfig) -> Result<Documents, DataError> {
     let (container, compression) = detect(path, config.format)?;
-    let documents = match container {
-        Container::Parquet => parquet::read(path, &config.text_field)?,
-        Container::Text => plain::read(source::text(path, compression)?, config.document_separator),
-        Container::JsonLines => {
-            json_lines::read(path, &source::text(path, compression)?, &config.text_field)?
-        }
-        Container::Delimited(separator) => {
-            delimited::read(path, &source::text(path, compression)?, separator, &config.text_field)?
-        }
-    };
+    let mut documents = Documents::default();
+    if container == Container::Text {
+        documents = plain::read(source::text(path, compression)?, config.document_separator);
+    } else {
+        let field = Field { key: "data.text_field", name: &config.text_field };
+        read_records(path, (container, compression), field, &mut |_, text| {
+            documents.push(text);
+            Ok(())
+        })?;
+    }
     if documents.is_empty() { Err(DataError::Empty { path: path.to_owned() }) } else { Ok(documents) }
+}
+
+/// Hands out a field of every record of a file that is not plain text.
+fn read_records(
+    path: &Path,
+    (container, compression): (Container, Compression),
+    field: Field,
+    receive: ReceiveText,
+) -> Result<(), DataError> {
+    match container {
+        Container::Text => unreachable!("plain text has no records"),
+        Container::Parquet => parquet::read(path, field, receive),
+        Container::JsonLines => json_lines::read(path, &source::text(path, compression)?, field, receive),
+        Container::Delimited(separator) => {
+            delimited::read(path, &source::text(path, compression)?, separator, field, receive)
+        }
+    }
 }
 
 /// The texts of one file with their labels.

@@ -8,18 +8,15 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parquet::schema::types::Type;
 
-use super::records::{Fields, Receive, Second};
-use super::source;
-use crate::{DataError, Documents};
+use super::records::{Fields, Receive, ReceiveText, Second};
+use super::{records, source};
+use crate::DataError;
 
 /// The strings of column `field`, row by row; only that column is read from the disk.
-pub(super) fn read(path: &Path, field: &str) -> Result<Documents, DataError> {
-    let mut documents = Documents::default();
-    rows(path, &[("data.text_field", field)], |row, values| {
-        documents.push(text(values[0]).map_err(|found| not_text(path, row, field, found))?);
-        Ok(())
-    })?;
-    Ok(documents)
+pub(super) fn read(path: &Path, field: records::Field, receive: ReceiveText) -> Result<(), DataError> {
+    rows(path, &[(field.key, field.name)], |row, values| {
+        receive(row, text(values[0]).map_err(|found| not_text(path, row, field.name, found))?)
+    })
 }
 
 /// Both fields of every row; only these two columns are read from the disk.

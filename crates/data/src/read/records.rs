@@ -76,6 +76,9 @@ impl<'c> Fields<'c> {
     }
 }
 
+/// Takes a record's number, from 1, and its text.
+pub(super) type ReceiveText<'r> = &'r mut dyn FnMut(usize, &str) -> Result<(), DataError>;
+
 /// Takes a record's number, from 1, and its two parts.
 pub(super) type Receive<'r> = &'r mut dyn FnMut(usize, &str, &str) -> Result<(), DataError>;
 

@@ -15,11 +15,16 @@ pub(super) fn text(path: &Path, compression: Compression) -> Result<String, Data
     if bytes.is_empty() {
         return Err(DataError::Empty { path: path.to_owned() });
     }
-    let mut text = check(path, bytes)?;
+    let mut text = check(path, bytes, (0, 0))?;
+    drop_mark(&mut text);
+    Ok(text)
+}
+
+/// Removes a UTF-8 byte order mark from the beginning.
+pub(super) fn drop_mark(text: &mut String) {
     if text.starts_with(BYTE_ORDER_MARK) {
         text.drain(..BYTE_ORDER_MARK.len_utf8());
     }
-    Ok(text)
 }
 
 /// Opens a file for reading.
@@ -38,31 +43,34 @@ pub(crate) fn bytes(path: &Path, compression: Compression) -> Result<Vec<u8>, Da
     if length == 0 {
         return Ok(bytes);
     }
-    let (name, outcome) = match compression {
-        Compression::None => {
-            let read = file.read_to_end(&mut bytes);
-            return read.map(|_| bytes).map_err(|source| unreadable(path, source));
-        }
+    let outcome = match compression {
+        Compression::None => file.read_to_end(&mut bytes),
         Compression::Gzip => {
-            ("gzip", flate2::bufread::MultiGzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes))
+            flate2::bufread::MultiGzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes)
         }
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::new(file);
-            ("zstd", decoder.and_then(|mut decoder| decoder.read_to_end(&mut bytes)))
+            decoder.and_then(|mut decoder| decoder.read_to_end(&mut bytes))
         }
     };
     match outcome {
         Ok(_) => Ok(bytes),
-        Err(source) => Err(decompression_error(path, name, bytes.len(), source)),
+        Err(source) => Err(broken(path, compression, bytes.len(), source)),
     }
 }
 
-fn decompression_error(
+/// The error for a file whose reading failed after `bytes` decompressed bytes.
+pub(super) fn broken(
     path: &Path,
-    compression: &'static str,
+    compression: Compression,
     bytes: usize,
     source: std::io::Error,
 ) -> DataError {
+    let compression = match compression {
+        Compression::None => return unreadable(path, source),
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+    };
     let path = path.to_owned();
     match source.kind() {
         ErrorKind::UnexpectedEof => DataError::Truncated { path, compression, bytes },
@@ -75,22 +83,28 @@ pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> DataError {
     DataError::Io { action: "read", path: path.to_owned(), source }
 }
 
-/// UTF-16 is recognised by its byte order mark before its NUL bytes make it look binary.
-fn check(path: &Path, bytes: Vec<u8>) -> Result<String, DataError> {
+/// The text that `bytes` spell, which lie behind so many bytes and lines of the file. UTF-16 is recognised by its byte order
+/// mark before its NUL bytes make it look binary.
+pub(super) fn check(
+    path: &Path,
+    bytes: Vec<u8>,
+    (bytes_before, lines_before): (usize, usize),
+) -> Result<String, DataError> {
     let encoding = match bytes.get(..2) {
-        Some([0xff, 0xfe]) => Some("UTF-16LE"),
-        Some([0xfe, 0xff]) => Some("UTF-16BE"),
+        Some([0xff, 0xfe]) if bytes_before == 0 => Some("UTF-16LE"),
+        Some([0xfe, 0xff]) if bytes_before == 0 => Some("UTF-16BE"),
         _ => None,
     };
     if encoding.is_none()
         && let Some(offset) = bytes.iter().position(|&byte| byte == 0)
     {
-        return Err(DataError::Binary { path: path.to_owned(), offset });
+        return Err(DataError::Binary { path: path.to_owned(), offset: bytes_before + offset });
     }
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
-        let line = 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
-        DataError::NotUtf8 { path: path.to_owned(), offset, line, byte: bytes[offset], encoding }
+        let line = lines_before + 1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count();
+        let (byte, offset) = (bytes[offset], bytes_before + offset);
+        DataError::NotUtf8 { path: path.to_owned(), offset, line, byte, encoding }
     })
 }
