@@ -15,6 +15,9 @@
 //! step, [`ImageEvaluation`] and [`TextEvaluation`] with every held-out example once. [`ImageInput`]
 //! reads images for a trained model as they were read for its training.
 //!
+//! Vectors of texts have their own way: [`Texts`] hands out one text a line or record, [`VectorWriter`] writes
+//! what a model made of them, and [`read_vectors`] reads it back.
+//!
 //! ```
 //! use mixlab_data::{BatchOptions, Corpus, Documents, Tokenizer, TokenizerConfig, TrainingData};
 //! # fn main() -> Result<(), mixlab_data::DataError> {
@@ -47,6 +50,7 @@ mod read;
 mod split;
 mod tokenizer;
 mod training;
+mod vectors;
 
 pub use batch::{BatchOptions, TokenBatch};
 pub use config::{DataConfig, DocumentSeparator, FileFormat, Packing, SegmentMasks};
@@ -76,3 +80,6 @@ pub use read::{Texts, read_file};
 pub use split::{TextSplit, load};
 pub use tokenizer::{END_OF_TEXT, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig};
 pub use training::TrainingData;
+pub use vectors::{
+    UnknownVectorFormat, VectorError, VectorFormat, VectorWriter, Vectors, read_vectors, write_json_lines,
+};

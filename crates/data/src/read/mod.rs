@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use format::{Compression, Container, detect, split_compression};
 pub(crate) use json_lines::first_record;
+pub(crate) use parquet::open as open_parquet;
 use records::{Field, Fields, LabelledRecords, Receive, ReceiveText, Second, push_pair, push_score};
-pub(crate) use source::{bytes, unreadable};
+pub(crate) use source::{bytes, open, unreadable};
 pub use texts::Texts;
 
 use crate::labelled::LabelledTexts;

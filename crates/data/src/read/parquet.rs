@@ -72,7 +72,7 @@ pub(super) fn columns(path: &Path) -> Result<Vec<String>, DataError> {
     Ok(names(open(path)?.metadata().file_metadata().schema()))
 }
 
-fn open(path: &Path) -> Result<SerializedFileReader<std::fs::File>, DataError> {
+pub(crate) fn open(path: &Path) -> Result<SerializedFileReader<std::fs::File>, DataError> {
     let file = source::open(path)?;
     match file.metadata() {
         Ok(metadata) if metadata.len() == 0 => Err(DataError::Empty { path: path.to_owned() }),

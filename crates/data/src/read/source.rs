@@ -28,7 +28,7 @@ pub(super) fn drop_mark(text: &mut String) {
 }
 
 /// Opens a file for reading.
-pub(super) fn open(path: &Path) -> Result<File, DataError> {
+pub(crate) fn open(path: &Path) -> Result<File, DataError> {
     File::open(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => DataError::Missing { path: path.to_owned() },
         _ => unreadable(path, source),
