@@ -69,6 +69,7 @@ impl EmbedderFolder {
                 format!("the tokenizer's fingerprint is {found}, the model was trained with {expected}");
             return Err(TrainError::TokenizerMismatch { path: path.to_owned(), reason });
         }
+        config.model.check_length(config.length, false)?;
         let input = ClassifierInput::Tokens { vocabulary: config.vocabulary };
         let learned = contrastive(&config.objective).filter(|objective| objective.temperature.is_learned());
         let temperature = learned.map(|objective| objective.temperature.initial());
@@ -76,5 +77,10 @@ impl EmbedderFolder {
         let file = read_weights(path, config.weights.as_ref())?;
         let values = read_parameters(&model, file, device, config.precision)?;
         Ok(EmbedderFolder { model: with_parameters(model, values), config, tokenizer })
+    }
+
+    /// Numbers of an embedding.
+    pub fn width(&self) -> usize {
+        self.config.model.embedder.width.unwrap_or(self.config.model.width)
     }
 }

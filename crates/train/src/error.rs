@@ -177,6 +177,20 @@ pub enum TrainError {
         /// What came out.
         loss: f64,
     },
+    /// A text without a letter was to be embedded.
+    #[error("text {row} is empty")]
+    EmptyText {
+        /// Which one, from 1.
+        row: usize,
+    },
+    /// An embedding is not a vector of numbers.
+    #[error("the embedding of text {row} holds {value}")]
+    EmbeddingNotFinite {
+        /// Which one, from 1.
+        row: usize,
+        /// What came out.
+        value: f64,
+    },
     /// A picture could not be drawn.
     #[error("cannot draw {path}: {message}")]
     Picture {
@@ -266,6 +280,10 @@ impl Diagnose for TrainError {
                 Some("lower the learning rate, lengthen the warm-up, or lower `train.clip`".into())
             }
             TrainError::EvaluationNotFinite { .. } => Some("lower the learning rate".into()),
+            TrainError::EmptyText { .. } => Some("leave it out: there is nothing to embed".into()),
+            TrainError::EmbeddingNotFinite { .. } => {
+                Some("the model's weights are not usable; take them from an earlier checkpoint".into())
+            }
             TrainError::Read { .. } | TrainError::Picture { .. } | TrainError::Signals(_) => None,
         }
     }

@@ -11,6 +11,7 @@ mod classifier_folder;
 mod config;
 mod describe;
 mod ema;
+mod embed;
 mod embedder_folder;
 mod error;
 mod exact;
@@ -45,6 +46,7 @@ pub use config::{
 };
 pub use describe::{DataDescription, Description, Memory, ParameterSize, describe};
 pub use ema::{Ema, EmaConfig};
+pub use embed::TextEmbedder;
 pub use embedder_folder::{EmbedderDescription, EmbedderFolder};
 pub use error::TrainError;
 pub use generate::{Answer, Ended, GenerateOptions, Generated, Generator, SamplingConfig, Stepper};

@@ -44,11 +44,11 @@ fn resolved(folder: &Path, sets: &[&str]) -> Resolved<Config> {
     resolve(&[("test.toml".into(), toml)], &sets).unwrap()
 }
 
-fn train(folder: &Path, out: &str, sets: &[&str]) -> Result<Outcome, TrainError> {
+pub(super) fn train(folder: &Path, out: &str, sets: &[&str]) -> Result<Outcome, TrainError> {
     run(&resolved(folder, sets), &folder.join(out), &mut Silent, &Interrupt::new())
 }
 
-fn folder() -> tempfile::TempDir {
+pub(super) fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     write_texts(dir.path());
     dir

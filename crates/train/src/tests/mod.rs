@@ -8,6 +8,7 @@ mod folders;
 mod guarding;
 mod layers;
 mod resuming;
+mod using;
 mod writing;
 
 use std::fs;

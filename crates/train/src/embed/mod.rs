@@ -1,0 +1,127 @@
+//! Texts to vectors with a trained embedding model, batched by length.
+
+mod batches;
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor};
+use mixlab_core::Key;
+use mixlab_data::Corpus;
+use mixlab_kernels::Mask;
+use mixlab_nn::mixer::Lengths;
+use mixlab_nn::{Context, Mode, ModelConfig};
+
+use crate::token_ids::token_ids;
+use crate::{EmbedderFolder, TrainError};
+use batches::{Batch, RowLength, batches};
+
+/// Embeds texts, window after window, and counts them.
+///
+/// The texts of a window are sorted by their lengths and computed in batches of like length, so that little is padded. The batches
+/// change nothing in the result beyond rounding.
+pub struct TextEmbedder<'a> {
+    folder: &'a EmbedderFolder,
+    device: &'a Device,
+    tokens: usize,
+    row_length: RowLength,
+    rows: usize,
+    cut: usize,
+}
+
+impl<'a> TextEmbedder<'a> {
+    /// Positions of a batch that suit a processor.
+    pub const BATCH_TOKENS: usize = 4096;
+
+    /// An embedder with batches of at most `tokens` positions, padding included; what is longer goes alone. `device` is the one
+    /// that the folder was loaded onto.
+    pub fn new(folder: &'a EmbedderFolder, device: &'a Device, tokens: usize) -> Self {
+        let row_length = row_length(&folder.config.model);
+        TextEmbedder { folder, device, tokens, row_length, rows: 0, cut: 0 }
+    }
+
+    /// Tokens of the longest text that is not cut, with the one that begins it.
+    pub fn longest(&self) -> usize {
+        self.folder.config.length
+    }
+
+    /// Texts embedded so far.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many of them were longer than the model takes and lost their ends.
+    pub fn cut(&self) -> usize {
+        self.cut
+    }
+
+    /// Embeddings `[texts, width]` in the order of the texts, row after row.
+    ///
+    /// # Errors
+    /// An empty text, one that the tokenizer cannot encode, or an embedding that is not finite. Texts are counted from 1, those of
+    /// earlier windows included.
+    pub fn embed(&mut self, texts: &[&str]) -> Result<Vec<f64>, TrainError> {
+        if let Some(row) = texts.iter().position(|text| text.trim().is_empty()) {
+            return Err(TrainError::EmptyText { row: self.rows + row + 1 });
+        }
+        let corpus = Corpus::encode(&self.folder.tokenizer, &texts.iter().collect())?;
+        let longest = self.longest();
+        let whole: Vec<usize> = (0..texts.len()).map(|row| corpus.document(row).len() + 1).collect();
+        let lengths: Vec<usize> = whole.iter().map(|&length| length.min(longest)).collect();
+        let width = self.folder.width();
+        let mut values = vec![0.0; texts.len() * width];
+        for batch in batches(&lengths, self.tokens, self.row_length) {
+            let embedded: Vec<f64> = self.compute(&corpus, &lengths, &batch).into_data().iter().collect();
+            for (&row, vector) in batch.rows.iter().zip(embedded.chunks_exact(width)) {
+                values[place(row, width)].copy_from_slice(vector);
+            }
+        }
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(TrainError::EmbeddingNotFinite {
+                row: self.rows + at / width + 1,
+                value: values[at],
+            });
+        }
+        self.rows += texts.len();
+        self.cut += whole.iter().filter(|&&length| length > longest).count();
+        Ok(values)
+    }
+
+    /// Embeddings `[rows, width]` of one batch.
+    fn compute(&self, corpus: &Corpus, lengths: &[usize], batch: &Batch) -> Tensor<2> {
+        let (count, tokenizer) = (batch.rows.len(), &self.folder.tokenizer);
+        let mut ids = Vec::with_capacity(count * batch.length);
+        let mut real = Vec::with_capacity(count * batch.length);
+        for &row in &batch.rows {
+            // As in training, the end-of-text token begins a row and counts as one of its tokens.
+            let text = &corpus.document(row)[..lengths[row] - 1];
+            ids.push(tokenizer.end_of_text());
+            ids.extend_from_slice(text);
+            ids.resize(ids.len() + batch.length - lengths[row], tokenizer.padding());
+            real.extend((0..batch.length).map(|position| position < lengths[row]));
+        }
+        let padding = real.contains(&false).then(|| real.into());
+        let context = Context {
+            mode: Mode::Eval,
+            causal: false,
+            key: Key::root(0),
+            samples: (0..count as u64).collect(),
+            mask: Mask { padding, segments: None },
+            start: 0,
+            memory: None,
+        };
+        self.folder.model.embed_tokens(token_ids(&ids, [count, batch.length], self.device), &context)
+    }
+}
+
+fn place(row: usize, width: usize) -> Range<usize> {
+    row * width..(row + 1) * width
+}
+
+/// What the rows of a batch must have in common for the model to say the same of each whatever the others are.
+fn row_length(model: &ModelConfig) -> RowLength {
+    match model.lengths(false) {
+        Lengths::Exactly(length) => RowLength::Fixed(length),
+        _ if model.mixers().all(|mixer| mixer.promises(false).padding_safe) => RowLength::Longest,
+        _ => RowLength::Equal,
+    }
+}
