@@ -34,6 +34,8 @@ pub enum Verb {
     Resume(verb::resume::Resume),
     Eval(verb::eval::Eval),
     Generate(verb::generate::Generate),
+    Embed(verb::embed::Embed),
+    Search(verb::search::Search),
     Plan(verb::plan::Plan),
     Measure(verb::measure::Measure),
     Tokenizer(verb::tokenizer::Tokenizer),

@@ -74,6 +74,9 @@ pub enum ProgramError {
     /// A model that sees both sides was asked to continue a text.
     #[error("the model in `{}` was trained to fill gaps, it cannot continue a text", path.display())]
     NotCausal { path: PathBuf },
+    /// Vectors that another model made.
+    #[error("the vectors in `{}` have {found} numbers, those of the model {expected}", path.display())]
+    Width { path: PathBuf, found: usize, expected: usize },
 }
 
 impl Diagnose for ProgramError {
@@ -93,6 +96,7 @@ impl Diagnose for ProgramError {
                 format!("name text files: mixlab eval {} FILE", path.display())
             }
             ProgramError::NotCausal { .. } => "train one with `objective.kind = \"causal_lm\"`".into(),
+            ProgramError::Width { .. } => "embed the texts with this model: `mixlab embed --help`".into(),
             ProgramError::Argument { .. } => "`--help` after the verb tells what each argument takes".into(),
             ProgramError::Signals { .. } | ProgramError::Stdout { .. } | ProgramError::Stdin { .. } => {
                 return None;

@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 24] = [
+const VERBS: [&[&str]; 26] = [
     &[],
     &["new"],
     &["train"],
     &["resume"],
     &["eval"],
     &["generate"],
+    &["embed"],
+    &["search"],
     &["plan"],
     &["measure"],
     &["measure", "step"],

@@ -5,12 +5,14 @@ pub mod blocks;
 pub mod compare;
 pub mod completions;
 pub mod config;
+pub mod embed;
 pub mod eval;
 pub mod generate;
 pub mod measure;
 pub mod new;
 pub mod plan;
 pub mod resume;
+pub mod search;
 pub mod sweep;
 pub mod tokenizer;
 pub mod train;
@@ -26,6 +28,8 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Resume(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),
         Verb::Generate(verb) => verb.run(),
+        Verb::Embed(verb) => verb.run(),
+        Verb::Search(verb) => verb.run(),
         Verb::Plan(verb) => verb.run(),
         Verb::Measure(verb) => verb.run(),
         Verb::Tokenizer(verb) => verb.run(),
