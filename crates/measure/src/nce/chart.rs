@@ -15,8 +15,11 @@ const HEIGHT: u32 = 480;
 const PANEL: u32 = 400;
 const HEAD: u32 = 64;
 
+/// A number of a format's report.
+type Measure = fn(&FormatReport) -> f64;
+
 /// What is drawn of each case, and its name.
-const CURVES: [(&str, fn(&FormatReport) -> f64); 4] = [
+const CURVES: [(&str, Measure); 4] = [
     ("naive, step by step", |report| report.stepwise.of(RowLoss::NaiveInfoNce).lost),
     ("naive, wide sums", |report| report.kernel.of(RowLoss::NaiveInfoNce).lost),
     ("exact", |report| report.kernel.of(RowLoss::InfoNce).lost),

@@ -1,5 +1,7 @@
 //! Finding the partner of an anchor among all candidates.
 
+use std::cmp::Ordering;
+
 use burn::tensor::Tensor;
 
 use super::for_each_row;
@@ -11,8 +13,9 @@ pub fn ranks(anchors: &Tensor<2>, candidates: &Tensor<2>, identities: Option<&[u
     let mut ranks = Vec::with_capacity(anchors.dims()[0]);
     for_each_row(anchors, candidates, &mut |i, scores| {
         let wrong = |j: usize| j != i && identities.is_none_or(|of| of[j] != of[i]);
-        // A score that is not a number is not below its own.
-        let ahead = scores.iter().enumerate().filter(|&(j, &score)| wrong(j) && !(score < scores[i])).count();
+        // What is no number is below nothing, and counts against the anchor.
+        let behind = |score: f64| score.partial_cmp(&scores[i]) == Some(Ordering::Less);
+        let ahead = scores.iter().enumerate().filter(|&(j, &score)| wrong(j) && !behind(score)).count();
         ranks.push(ahead);
     });
     ranks
