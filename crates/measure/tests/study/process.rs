@@ -1,7 +1,6 @@
 //! Cells as child processes, with a shell script in the place of the program.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,38 +9,15 @@ use mixlab_measure::study::{Outcome, ProcessRunner, StudyError, SweepOptions, sw
 
 use crate::fake::sweep_file;
 
-/// `config show` prints the overrides as TOML; `train` writes one line and behaves as the seed says:
-/// 1 ends well, 2 fails, 3 is interrupted once and ends well on `resume`.
-const PROGRAM: &str = r#"#!/bin/sh
-verb=$1
-if [ "$verb" = config ]; then
-    shift 3
-    while [ $# -gt 1 ]; do echo "$2"; shift 2; done
-    exit 0
-fi
-line='{"step":1,"split":"eval","loss":1.5}'
-if [ "$verb" = resume ]; then echo "$line" > "$2/metrics.jsonl"; exit 0; fi
-if [ -e "$4" ]; then echo "error: the folder is not empty" >&2; exit 2; fi
-mkdir -p "$4"
-case "$*" in
-    *run.seed=2*) echo "step 1"; echo "error: the loss is NaN" >&2; echo "hint: lower the rate" >&2; exit 3 ;;
-    *run.seed=3*) : > "$4/config.toml"; exit 130 ;;
-esac
-: > "$4/config.toml"
-echo "$line" > "$4/metrics.jsonl"
-sleep 0.2
-"#;
-
-fn runner(folder: &Path) -> ProcessRunner {
-    let program = folder.join("program.sh");
-    fs::write(&program, PROGRAM).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+/// A file of the project: one that a test wrote could not be run while another test starts a child, which holds it open.
+fn runner() -> ProcessRunner {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/study/program.sh");
     ProcessRunner { program, base: PathBuf::from("base.toml"), interrupt: Arc::new(AtomicBool::new(false)) }
 }
 
 fn run(folder: &Path, seeds: &[u64]) -> Result<Outcome, StudyError> {
     let file = sweep_file(&folder.join("out"), seeds);
-    sweep(&file, &mut runner(folder), SweepOptions::default(), &mut |_| {})
+    sweep(&file, &mut runner(), SweepOptions::default(), &mut |_| {})
 }
 
 #[test]
@@ -88,7 +64,7 @@ fn a_half_made_folder_is_started_anew() {
 #[test]
 fn a_program_that_cannot_be_run_makes_the_cells_invalid() {
     let folder = tempfile::tempdir().unwrap();
-    let mut runner = runner(folder.path());
+    let mut runner = runner();
     runner.program = folder.path().join("absent");
     let file = sweep_file(&folder.path().join("out"), &[1]);
     let error = sweep(&file, &mut runner, SweepOptions::default(), &mut |_| {}).unwrap_err();
