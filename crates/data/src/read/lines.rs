@@ -1,6 +1,6 @@
 //! The lines of a text as they are read.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::{Compression, source};
@@ -20,15 +20,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Of a file.
     pub fn open(path: &Path, compression: Compression) -> Result<Self, DataError> {
-        let file = source::open(path)?;
-        let reader: Box<dyn Read> = match compression {
-            Compression::None => Box::new(file),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
-            Compression::Zstd => {
-                let decoder = zstd::stream::read::Decoder::new(file);
-                Box::new(decoder.map_err(|source| source::broken(path, compression, 0, source))?)
-            }
-        };
+        let reader = source::decompressed(path, source::open(path)?, compression)?;
         Ok(Lines::new(path, Box::new(BufReader::new(reader)), compression))
     }
 

@@ -37,26 +37,33 @@ pub(crate) fn open(path: &Path) -> Result<File, DataError> {
 
 /// The bytes of a file, decompressed.
 pub(crate) fn bytes(path: &Path, compression: Compression) -> Result<Vec<u8>, DataError> {
-    let mut file = open(path)?;
+    let file = open(path)?;
     let length = file.metadata().map_err(|source| unreadable(path, source))?.len();
     let mut bytes = Vec::new();
     if length == 0 {
         return Ok(bytes);
     }
-    let outcome = match compression {
-        Compression::None => file.read_to_end(&mut bytes),
-        Compression::Gzip => {
-            flate2::bufread::MultiGzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes)
-        }
-        Compression::Zstd => {
-            let decoder = zstd::stream::read::Decoder::new(file);
-            decoder.and_then(|mut decoder| decoder.read_to_end(&mut bytes))
-        }
-    };
+    let outcome = decompressed(path, file, compression)?.read_to_end(&mut bytes);
     match outcome {
         Ok(_) => Ok(bytes),
         Err(source) => Err(broken(path, compression, bytes.len(), source)),
     }
+}
+
+/// What an open file holds, decompressed while it is read.
+pub(super) fn decompressed(
+    path: &Path,
+    file: File,
+    compression: Compression,
+) -> Result<Box<dyn Read>, DataError> {
+    Ok(match compression {
+        Compression::None => Box::new(file),
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(file))),
+        Compression::Zstd => {
+            let decoder = zstd::stream::read::Decoder::new(file);
+            Box::new(decoder.map_err(|source| broken(path, compression, 0, source))?)
+        }
+    })
 }
 
 /// The error for a file whose reading failed after `bytes` decompressed bytes.
