@@ -18,7 +18,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Tensor, bf16, f16};
 
 /// How a row of scores becomes a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,17 @@ pub enum Rounding {
     Bfloat16,
     /// IEEE half precision: 11 bits.
     Half,
+}
+
+impl Rounding {
+    /// The nearest number that is left.
+    pub fn round(self, x: f64) -> f64 {
+        match self {
+            Rounding::None => x,
+            Rounding::Bfloat16 => bf16::from_f64(x).to_f64(),
+            Rounding::Half => f16::from_f64(x).to_f64(),
+        }
+    }
 }
 
 /// What a candidate is to an anchor, where it is no plain negative.

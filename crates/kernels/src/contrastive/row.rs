@@ -1,7 +1,5 @@
 //! From the scores of one anchor to its loss and their gradients.
 
-use burn::tensor::{bf16, f16};
-
 use super::{AnchorStatistics, ContrastiveOptions, Part, Rounding, RowLoss, Special};
 use crate::cpu::{Real, largest, vectorised};
 
@@ -173,10 +171,10 @@ impl<T: Real> Row<'_, T> {
         let mut loss = 0.0;
         for (j, &Positive { candidate, weight, score }) in self.positives.iter().enumerate() {
             let margin = others(&self.positives, j, &self.negatives) - score;
-            loss += weight * rounded(softplus(margin), self.rounding);
+            loss += weight * self.rounding.round(softplus(margin));
             // r·p − t = −t·(1 − p) + (r − t)·p, where 1 − p is a sigmoid of its own.
             let gradient = (self.total - weight) * (score - log_sum).exp() - weight * sigmoid(margin);
-            self.scores[candidate] = T::of(rounded(gradient, self.rounding));
+            self.scores[candidate] = T::of(self.rounding.round(gradient));
             by_score += gradient * score;
         }
         (loss, by_score)
@@ -191,7 +189,7 @@ impl<T: Real> Row<'_, T> {
         let all = self.positives.iter().map(|positive| exponential(positive.score));
         let mass = all.fold(T::of(negatives * lowered), |sum, e| sum + e);
         let rounding = self.rounding;
-        let one = |x: T| T::of(rounded(x.wide(), rounding));
+        let one = |x: T| T::of(rounding.round(x.wide()));
         let log_sum = one(T::of(highest) + T::of(mass.wide().ln()));
         let mut by_score = self.spread(self.total * lowered / mass.wide());
         let mut loss = 0.0;
@@ -214,7 +212,7 @@ impl<T: Real> Row<'_, T> {
         let mut by_score = self.spread(self.total / self.negatives.mass);
         let mut loss = 0.0;
         for &Positive { candidate, weight, score } in &self.positives {
-            loss += weight * rounded(log_sum - score, self.rounding);
+            loss += weight * self.rounding.round(log_sum - score);
             self.scores[candidate] = T::of(-weight);
             by_score -= weight * score;
         }
@@ -251,16 +249,8 @@ fn sigmoid(x: f64) -> f64 {
     }
 }
 
-fn rounded(x: f64, rounding: Rounding) -> f64 {
-    match rounding {
-        Rounding::None => x,
-        Rounding::Bfloat16 => bf16::from_f64(x).to_f64(),
-        Rounding::Half => f16::from_f64(x).to_f64(),
-    }
-}
-
 fn round<T: Real>(row: &mut [T], rounding: Rounding) {
     if rounding != Rounding::None {
-        row.iter_mut().for_each(|x| *x = T::of(rounded(x.wide(), rounding)));
+        row.iter_mut().for_each(|x| *x = T::of(rounding.round(x.wide())));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use burn::tensor::{bf16, f16};
 use mixlab_kernels::Rounding;
 use serde::Serialize;
 
@@ -28,8 +27,7 @@ impl Format {
     pub(super) fn round(self, x: f64) -> f64 {
         match self {
             Format::Single => f64::from(x as f32),
-            Format::Bfloat16 => bf16::from_f64(x).to_f64(),
-            Format::Half => f16::from_f64(x).to_f64(),
+            Format::Bfloat16 | Format::Half => self.rounding().round(x),
         }
     }
 
