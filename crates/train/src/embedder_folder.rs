@@ -4,14 +4,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use mixlab_core::Precision;
-use mixlab_data::Tokenizer;
+use mixlab_data::{ContrastiveRows, ContrastiveTexts, DataError, Tokenizer};
 use mixlab_nn::{ClassifierInput, EmbeddingModel, ModelConfig, with_parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::model_folder::{Described, ModelKind, TOKENIZER, read_description_of, read_weights};
 use crate::parameters::read_parameters;
 use crate::storage::Checksum;
-use crate::task::contrastive;
+use crate::task::{contrastive, text_rows};
 use crate::{ObjectiveConfig, TrainError};
 
 /// What `config.json` of an embedding model says.
@@ -77,6 +77,14 @@ impl EmbedderFolder {
         let file = read_weights(path, config.weights.as_ref())?;
         let values = read_parameters(&model, file, device, config.precision)?;
         Ok(EmbedderFolder { model: with_parameters(model, values), config, tokenizer })
+    }
+
+    /// Texts as the model reads them. `part` names the set.
+    ///
+    /// # Errors
+    /// No text, or one that the tokenizer cannot encode.
+    pub fn rows(&self, texts: &ContrastiveTexts, part: &'static str) -> Result<ContrastiveRows, DataError> {
+        text_rows(texts, &self.tokenizer, (&self.config.model, self.config.length), part)
     }
 
     /// Numbers of an embedding.

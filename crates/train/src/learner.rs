@@ -174,6 +174,7 @@ impl<M: Module> Learner<M> {
         self.guard.restore(state.guard);
         Ok(())
     }
+
     /// Adds the model with its description and the learner's state to a checkpoint of a task that has no other learner.
     ///
     /// # Errors

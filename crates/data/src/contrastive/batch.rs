@@ -23,6 +23,28 @@ pub struct ContrastiveBatch {
 }
 
 impl ContrastiveBatch {
+    /// Rows of `length` positions as embedding models read texts: the token `end`, as much of the text as fits, padding.
+    ///
+    /// # Panics
+    /// If the length is 0.
+    pub fn of_rows<'t>(
+        texts: impl IntoIterator<Item = &'t [u32]>,
+        length: usize,
+        [end, padding]: [u32; 2],
+    ) -> Self {
+        let mut batch = ContrastiveBatch { length, ..ContrastiveBatch::default() };
+        for text in texts {
+            let text = &text[..text.len().min(length - 1)];
+            batch.samples.push(batch.rows as u64);
+            batch.rows += 1;
+            batch.ids.push(end);
+            batch.ids.extend_from_slice(text);
+            batch.ids.resize(batch.rows * length, padding);
+            batch.padding.extend((0..length).map(|position| position <= text.len()));
+        }
+        batch
+    }
+
     /// Real positions.
     pub fn real_positions(&self) -> u64 {
         self.padding.iter().filter(|&&real| real).count() as u64

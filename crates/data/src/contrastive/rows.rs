@@ -117,25 +117,16 @@ impl ContrastiveRows {
 
     /// Rows of (column, example, sample).
     fn of_texts(&self, texts: &[(usize, usize, u64)]) -> ContrastiveBatch {
-        let text = |column: usize, row: usize| -> &[u32] {
-            let text = self.columns[column].document(row);
-            &text[..text.len().min(self.length - 1)]
-        };
-        let longest = texts.iter().map(|&(column, row, _)| text(column, row).len() + 1).max();
-        let length = if self.full_length { self.length } else { longest.unwrap_or(1) };
-        let mut batch = ContrastiveBatch { rows: texts.len(), length, ..ContrastiveBatch::default() };
-        for &(column, row, sample) in texts {
-            let text = text(column, row);
-            batch.ids.push(self.end);
-            batch.ids.extend_from_slice(text);
-            batch.ids.resize(batch.ids.len() + length - 1 - text.len(), self.padding);
-            batch.padding.extend((0..length).map(|position| position <= text.len()));
-            batch.samples.push(sample);
-            batch.identities.push(self.identities[column][row]);
-        }
+        let text = |&(column, row, _): &(usize, usize, u64)| self.columns[column].document(row);
+        let longest = texts.iter().map(|place| text(place).len() + 1).max().unwrap_or(1);
+        let length = if self.full_length { self.length } else { longest.min(self.length) };
         let label = |&(_, row, _): &(usize, usize, u64)| self.labels.as_ref().map(|all| u64::from(all[row]));
-        batch.labels = texts.iter().map(label).collect();
-        batch
+        ContrastiveBatch {
+            samples: texts.iter().map(|&(_, _, sample)| sample).collect(),
+            identities: texts.iter().map(|&(column, row, _)| self.identities[column][row]).collect(),
+            labels: texts.iter().map(label).collect(),
+            ..ContrastiveBatch::of_rows(texts.iter().map(text), length, [self.end, self.padding])
+        }
     }
 }
 

@@ -68,21 +68,17 @@ pub fn audit_cached_gradients(
     let batch = config.train.batch;
     // A third that does not divide the batch, unless the config says how many.
     let chunk = objective.chunk.filter(|&chunk| chunk < batch).unwrap_or(batch.div_ceil(3).max(1));
-    let with = |chunk: Option<usize>, batch: usize, accumulation: usize| {
+    let mut task = |batch: usize| {
         let mut config = config.clone();
-        config.objective =
-            ObjectiveConfig::Contrastive(mixlab_train::ContrastiveConfig { chunk, ..objective.clone() });
-        (config.train.batch, config.train.accumulation) = (batch, accumulation);
+        (config.train.accumulation, config.train.batch) = (config.train.batch / batch, batch);
         config.run.precision = Precision::F64;
-        config
+        contrastive_task(&config, None, observer)
     };
-    let mut gradient = |config: Config| -> Result<_, TrainError> {
-        Ok(contrastive_task(&config, None, observer)?.gradient(0))
-    };
-    let (whole, expected) = gradient(with(None, batch, 1))?;
-    let (in_chunks, cached) = gradient(with(Some(chunk), batch, 1))?;
+    let whole_batch = task(batch)?;
+    let (whole, expected) = whole_batch.gradient_in_chunks(0, None);
+    let (in_chunks, cached) = whole_batch.gradient_in_chunks(0, Some(chunk));
     let micro_batch = (2..=chunk.min(batch / 2)).rev().find(|size| batch.is_multiple_of(*size));
-    let small = micro_batch.map(|size| gradient(with(None, size, batch / size))).transpose()?;
+    let small = micro_batch.map(&mut task).transpose()?.map(|task| task.gradient_in_chunks(0, None));
     let greatest = expected.values().map(largest).fold(f64::MIN_POSITIVE, f64::max);
     let gap = |path: &str, found: &Tensor<1>| {
         let expected = &expected[path];

@@ -166,6 +166,15 @@ impl Eval {
         Ok(load(&all)?.train)
     }
 
+    /// The fields of source and target that are named in the place of those of `config`.
+    fn pair_fields(&self, config: DataConfig) -> DataConfig {
+        DataConfig {
+            source_field: self.source_field.clone().unwrap_or(config.source_field),
+            target_field: self.target_field.clone().unwrap_or(config.target_field),
+            ..config
+        }
+    }
+
     fn options(&self, run: Option<&Config>, length: usize) -> EvaluationOptions {
         let defaults = EvaluationOptions::default();
         EvaluationOptions {

@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 use mixlab_core::Key;
-use mixlab_data::Corpus;
-use mixlab_kernels::Mask;
+use mixlab_data::{ContrastiveBatch, Corpus};
 use mixlab_nn::mixer::Lengths;
-use mixlab_nn::{Context, Mode, ModelConfig};
+use mixlab_nn::{Mode, ModelConfig};
+use mixlab_objectives::contrastive::Embedder;
 
-use crate::token_ids::token_ids;
+use crate::task::TextRows;
 use crate::{EmbedderFolder, TrainError};
 use batches::{Batch, RowLength, batches};
 
@@ -70,46 +70,36 @@ impl<'a> TextEmbedder<'a> {
         let width = self.folder.width();
         let mut values = vec![0.0; texts.len() * width];
         for batch in batches(&lengths, self.tokens, self.row_length) {
-            let embedded: Vec<f64> = self.compute(&corpus, &lengths, &batch).into_data().iter().collect();
+            let embedded: Vec<f64> = self.compute(&corpus, &batch).into_data().iter().collect();
             for (&row, vector) in batch.rows.iter().zip(embedded.chunks_exact(width)) {
                 values[place(row, width)].copy_from_slice(vector);
             }
         }
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            return Err(TrainError::EmbeddingNotFinite {
-                row: self.rows + at / width + 1,
-                value: values[at],
-            });
-        }
+        check_finite(&values, width, self.rows)?;
         self.rows += texts.len();
         self.cut += whole.iter().filter(|&&length| length > longest).count();
         Ok(values)
     }
 
     /// Embeddings `[rows, width]` of one batch.
-    fn compute(&self, corpus: &Corpus, lengths: &[usize], batch: &Batch) -> Tensor<2> {
-        let (count, tokenizer) = (batch.rows.len(), &self.folder.tokenizer);
-        let mut ids = Vec::with_capacity(count * batch.length);
-        let mut real = Vec::with_capacity(count * batch.length);
-        for &row in &batch.rows {
-            // As in training, the end-of-text token begins a row and counts as one of its tokens.
-            let text = &corpus.document(row)[..lengths[row] - 1];
-            ids.push(tokenizer.end_of_text());
-            ids.extend_from_slice(text);
-            ids.resize(ids.len() + batch.length - lengths[row], tokenizer.padding());
-            real.extend((0..batch.length).map(|position| position < lengths[row]));
-        }
-        let padding = real.contains(&false).then(|| real.into());
-        let context = Context {
-            mode: Mode::Eval,
-            causal: false,
-            key: Key::root(0),
-            samples: (0..count as u64).collect(),
-            mask: Mask { padding, segments: None },
-            start: 0,
-            memory: None,
-        };
-        self.folder.model.embed_tokens(token_ids(&ids, [count, batch.length], self.device), &context)
+    fn compute(&self, corpus: &Corpus, batch: &Batch) -> Tensor<2> {
+        let tokenizer = &self.folder.tokenizer;
+        let texts = batch.rows.iter().map(|&row| corpus.document(row));
+        let ends = [tokenizer.end_of_text(), tokenizer.padding()];
+        let batch = ContrastiveBatch::of_rows(texts, batch.length, ends);
+        let rows = TextRows { batch: &batch, mode: Mode::Eval, key: Key::root(0), device: self.device };
+        rows.embed(&self.folder.model, 0..batch.rows, false)
+    }
+}
+
+/// Refuses embeddings `[rows, width]` that are not finite. `before` texts have been embedded earlier.
+///
+/// # Errors
+/// [`TrainError::EmbeddingNotFinite`] of the first.
+pub(crate) fn check_finite(values: &[f64], width: usize, before: usize) -> Result<(), TrainError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(TrainError::EmbeddingNotFinite { row: before + at / width + 1, value: values[at] }),
+        None => Ok(()),
     }
 }
 

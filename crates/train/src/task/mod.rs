@@ -14,7 +14,7 @@ use std::path::Path;
 pub(crate) use classification::Examples;
 pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
 pub use contrastive::{ContrastiveConfig, ContrastiveTask, EmbeddingQuality, NEIGHBOURS, evaluate_embedder};
-pub(crate) use contrastive::{ContrastiveData, contrastive};
+pub(crate) use contrastive::{ContrastiveData, TextRows, contrastive, text_rows};
 pub use language::{LanguageTask, evaluate_model};
 pub use pairs::{HeldOutPairs, PairTask, Writer, evaluate_pairs};
 pub(crate) use pairs::{PairData, TypicalPairs};

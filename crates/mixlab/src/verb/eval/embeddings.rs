@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use mixlab_data::{
     ContrastiveKind, ContrastiveRows, ContrastiveTexts, DataConfig, load_contrastive, read_scored_pairs,
 };
-use mixlab_nn::mixer::Lengths;
 use mixlab_train::{
     Config, EmbedderFolder, EmbeddingQuality, NEIGHBOURS, ObjectiveConfig, evaluate_embedder,
 };
@@ -29,10 +28,8 @@ impl Eval {
             Some(field) => self.scored(field, run)?,
             None => self.together(&folder, run)?,
         };
-        let full = matches!(folder.config.model.lengths(false), Lengths::Exactly(_));
         let rows = |texts: &ContrastiveTexts| -> Result<ContrastiveRows, Failure> {
-            let rows =
-                ContrastiveRows::new(texts, &folder.tokenizer, (folder.config.length, full), "held-out")?;
+            let rows = folder.rows(texts, "held-out")?;
             if rows.cut() > 0 {
                 let length = folder.config.length;
                 tell(&format!(
@@ -46,15 +43,7 @@ impl Eval {
         let references = texts.references.as_ref().map(rows).transpose()?;
         let batch = self.batch.or(run.map(|config| config.evaluate.batch)).unwrap_or(64);
         let (references, scores) = (references.as_ref(), texts.scores.as_deref());
-        let quality = evaluate_embedder(&folder.model, &measured, references, scores, (batch, &device));
-        if measured.len() > 1 && quality.geometry.uniformity.is_none() {
-            return Err(ProgramError::Argument {
-                argument: "the model",
-                found: "one whose embeddings are not numbers".to_owned(),
-                expected: "one that did not diverge: train it again with a smaller learning rate".to_owned(),
-            }
-            .into());
-        }
+        let quality = evaluate_embedder(&folder.model, &measured, references, scores, (batch, &device))?;
         match self.json {
             true => print_json(&quality)?,
             false => print(&describe(&quality))?,
@@ -106,20 +95,13 @@ impl Eval {
         Ok(Texts { measured, references, scores: None })
     }
 
+    /// The data of the run, with the fields that are named.
     fn with_fields(&self, run: Option<&Config>) -> DataConfig {
-        let mut config = run.map_or_else(DataConfig::default, |config| config.data.clone());
-        let set = |to: &mut String, from: &Option<String>| {
-            if let Some(name) = from {
-                to.clone_from(name);
-            }
-        };
-        set(&mut config.source_field, &self.source_field);
-        set(&mut config.target_field, &self.target_field);
-        if run.is_none() {
-            config.text_field.clone_from(&self.text_field);
-            config.label_field.clone_from(&self.label_field);
+        let config = self.pair_fields(run.map_or_else(DataConfig::default, |config| config.data.clone()));
+        if run.is_some() {
+            return config;
         }
-        config
+        DataConfig { text_field: self.text_field.clone(), label_field: self.label_field.clone(), ..config }
     }
 }
 

@@ -63,14 +63,12 @@ impl Eval {
     /// The files, or what the run held out.
     fn pairs(&self, run: Option<&Config>) -> Result<Pairs, Failure> {
         let nothing = || ProgramError::NothingToMeasure { path: self.model.clone() };
-        let mut config = run.map_or_else(DataConfig::default, |config| config.data.clone());
+        let config = run.map_or_else(DataConfig::default, |config| config.data.clone());
         if self.files.is_empty() {
             let held_out = if run.is_some() { load_pairs(&config)?.evaluate } else { Pairs::default() };
             return if held_out.is_empty() { Err(nothing().into()) } else { Ok(held_out) };
         }
-        config.source_field = self.source_field.clone().unwrap_or(config.source_field);
-        config.target_field = self.target_field.clone().unwrap_or(config.target_field);
-        Ok(read_pairs(&self.files, &config)?)
+        Ok(read_pairs(&self.files, &self.pair_fields(config))?)
     }
 }
 

@@ -12,7 +12,7 @@ use mixlab_objectives::contrastive::{Embedder, chunks};
 use crate::token_ids::token_ids;
 
 /// The rows of a batch.
-pub(super) struct TextRows<'a> {
+pub(crate) struct TextRows<'a> {
     pub batch: &'a ContrastiveBatch,
     pub mode: Mode,
     pub key: Key,

@@ -10,19 +10,20 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use mixlab_core::{Key, Purpose};
 use mixlab_data::{
-    ContrastiveBatch, ContrastiveKind, ContrastiveRows, ContrastiveTexts, ContrastiveTraining, Tokenizer,
-    load_contrastive,
+    ContrastiveBatch, ContrastiveKind, ContrastiveRows, ContrastiveTexts, ContrastiveTraining, DataError,
+    Tokenizer, load_contrastive,
 };
 use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::mixer::Lengths;
-use mixlab_nn::{EmbeddingModel, Mode, add_gradients, unit_length};
+use mixlab_nn::{EmbeddingModel, Mode, ModelConfig, add_gradients, unit_length};
 use mixlab_objectives::contrastive::{
     Contrast, EmbeddingLoss, Geometry, Layout, Monitors, cached_gradients, chunks,
 };
 use mixlab_objectives::representation::{neighbour_accuracy, ranks, recall};
 
 pub use config::ContrastiveConfig;
-use embed::{TextRows, embed_column};
+pub(crate) use embed::TextRows;
+use embed::embed_column;
 pub use quality::{EmbeddingQuality, NEIGHBOURS, evaluate_embedder};
 
 use super::{Evaluation, Task, Update};
@@ -57,9 +58,8 @@ impl ContrastiveData {
         let tokenizer = keep_tokenizer(config, run, &split.train.texts(), observer)?;
         observer.phase("tokenizing");
         let length = config.train.length;
-        let full = matches!(config.model.lengths(false), Lengths::Exactly(_));
         let rows =
-            |texts: &ContrastiveTexts, part| ContrastiveRows::new(texts, &tokenizer, (length, full), part);
+            |texts: &ContrastiveTexts, part| text_rows(texts, &tokenizer, (&config.model, length), part);
         let evaluation = match split.evaluate.is_empty() {
             true => None,
             false => Some(rows(&split.evaluate, "held-out")?),
@@ -84,6 +84,17 @@ impl ContrastiveData {
         let train = ContrastiveTraining::new(train, batch, accumulation, seed)?;
         Ok(ContrastiveData { tokenizer, train, evaluation })
     }
+}
+
+/// Texts as rows of at most `length` tokens, or where the model takes one length only, of as many.
+pub(crate) fn text_rows(
+    texts: &ContrastiveTexts,
+    tokenizer: &Tokenizer,
+    (model, length): (&ModelConfig, usize),
+    part: &'static str,
+) -> Result<ContrastiveRows, DataError> {
+    let full = matches!(model.lengths(false), Lengths::Exactly(_));
+    ContrastiveRows::new(texts, tokenizer, (length, full), part)
 }
 
 /// An embedding model under training.
@@ -122,7 +133,7 @@ impl ContrastiveTask {
 
     /// The rows at a time that go through the model.
     fn chunk(&self, rows: usize) -> usize {
-        self.objective.chunk.unwrap_or(rows).clamp(1, rows.max(1))
+        at_most(self.objective.chunk, rows)
     }
 
     fn contrast<'a>(&self, layout: &'a Layout, identities: &'a [u64], log_scale: f64) -> Contrast<'a> {
@@ -138,6 +149,15 @@ impl ContrastiveTask {
 
     /// Loss and gradient of one update: the mean over its micro-batches, whose losses know nothing of each other.
     pub fn gradient(&self, step: u64) -> (Update, BTreeMap<String, Tensor<1>>) {
+        self.gradient_in_chunks(step, self.objective.chunk)
+    }
+
+    /// The same with at most `chunk` rows at a time, or all at once, whatever the config says.
+    pub fn gradient_in_chunks(
+        &self,
+        step: u64,
+        chunk: Option<usize>,
+    ) -> (Update, BTreeMap<String, Tensor<1>>) {
         let noise = self.key().purpose(Purpose::Dropout).step(step);
         let (model, parts) = (self.learner.model(), self.config.train.accumulation);
         let log_scale = self.log_scale(model);
@@ -148,7 +168,7 @@ impl ContrastiveTask {
             let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
             let contrast = self.contrast(&layout, &batch.identities, log_scale);
             let rows = TextRows { batch: &batch, mode: Mode::Train, key: noise, device: &self.device };
-            let chunks = chunks(batch.rows, self.chunk(batch.rows));
+            let chunks = chunks(batch.rows, at_most(chunk, batch.rows));
             let cached = pass(Pass::Backward, || cached_gradients(model, &rows, &chunks, &contrast));
             update.tokens += batch.real_positions();
             update.weight += batch.examples as f64;
@@ -265,6 +285,11 @@ impl Task for ContrastiveTask {
     fn data_fingerprint(&self) -> String {
         self.data.train.rows().fingerprint()
     }
+}
+
+/// So many rows at a time, of a batch of `rows`.
+fn at_most(chunk: Option<usize>, rows: usize) -> usize {
+    chunk.unwrap_or(rows).clamp(1, rows.max(1))
 }
 
 /// The objective of a config, if it is contrastive.

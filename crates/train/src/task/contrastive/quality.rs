@@ -1,6 +1,6 @@
 //! What the embeddings of a trained model are good for.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use mixlab_data::ContrastiveRows;
 use mixlab_nn::{EmbeddingModel, unit_length};
 use mixlab_objectives::contrastive::Geometry;
@@ -10,6 +10,8 @@ use mixlab_objectives::representation::{
 use serde::Serialize;
 
 use super::embed::embed_column;
+use crate::TrainError;
+use crate::embed::check_finite;
 
 /// Neighbours that vote on a class.
 pub const NEIGHBOURS: usize = 5;
@@ -43,6 +45,9 @@ pub struct EmbeddingQuality {
 /// Measures a model on texts. Pairs are measured by what they find, or where they have scores by how well cosines follow them;
 /// labelled texts by what their neighbours and a linear classifier tell, which learns from `references`.
 ///
+/// # Errors
+/// [`TrainError::EmbeddingNotFinite`] of a model that diverged.
+///
 /// # Panics
 /// If there is not one score for each pair, or the references have no labels.
 pub fn evaluate_embedder(
@@ -51,17 +56,26 @@ pub fn evaluate_embedder(
     references: Option<&ContrastiveRows>,
     scores: Option<&[f64]>,
     (batch, device): (usize, &Device),
-) -> EmbeddingQuality {
-    // Embeddings of a model without normalisation have any length.
-    let embedded = |rows, column| unit_length(embed_column(model, rows, column, batch, device));
-    let first = embedded(rows, 0);
+) -> Result<EmbeddingQuality, TrainError> {
+    let embedded = |rows, column| -> Result<Tensor<2>, TrainError> {
+        let found = embed_column(model, rows, column, batch, device);
+        let values: Vec<f64> = found.to_data().iter().collect();
+        check_finite(&values, found.dims()[1], 0)?;
+        // Embeddings of a model without normalisation have any length.
+        Ok(unit_length(found))
+    };
+    let first = embedded(rows, 0)?;
+    let second = (rows.columns() > 1).then(|| embedded(rows, 1)).transpose()?;
     let mut quality = EmbeddingQuality {
         examples: rows.len(),
-        geometry: Geometry::of(&first, None),
+        geometry: Geometry::of(&first, second.as_ref()),
         ..EmbeddingQuality::default()
     };
     if let Some(labels) = rows.labels() {
-        let references = references.map(|rows| (embedded(rows, 0), rows.labels().expect("labelled texts")));
+        let references = match references {
+            Some(rows) => Some((embedded(rows, 0)?, rows.labels().expect("labelled texts"))),
+            None => None,
+        };
         let others = references.as_ref().map(|(embedded, labels)| (embedded, *labels));
         quality.neighbour_accuracy = Some(neighbour_accuracy((&first, labels), others, NEIGHBOURS));
         quality.probe_accuracy = others.map(|(embedded, known)| {
@@ -69,9 +83,7 @@ pub fn evaluate_embedder(
             LinearProbe::fit(embedded, known, classes, ProbeOptions::default()).accuracy(&first, labels)
         });
     }
-    if rows.columns() > 1 {
-        let second = embedded(rows, 1);
-        quality.geometry = Geometry::of(&first, Some(&second));
+    if let Some(second) = second {
         match scores {
             Some(scores) => {
                 let cosines: Vec<f64> = (first * second).sum_dim(1).into_data().iter().collect();
@@ -84,5 +96,5 @@ pub fn evaluate_embedder(
             }
         }
     }
-    quality
+    Ok(quality)
 }
