@@ -4,6 +4,7 @@
 //! This is the only crate that may contain `unsafe`, SIMD or knowledge of a particular back end.
 
 mod activation;
+mod affine;
 mod affine_rotary;
 mod allocations;
 #[cfg(feature = "mimalloc")]
@@ -37,6 +38,7 @@ mod tiled;
 mod token_linear;
 
 pub use activation::{Activation, activation};
+pub use affine::{add_scaled, affine};
 pub use affine_rotary::affine_rotary;
 pub use allocations::{AllocationCount, CountingAllocator};
 #[cfg(feature = "mimalloc")]

@@ -8,6 +8,12 @@ pub(crate) trait Function {
     fn value<T: Real>(x: T) -> T;
     /// Value and derivative.
     fn both<T: Real>(x: T) -> (T, T);
+    /// The derivative, for gradients: far out, where it is next to nothing, it is nothing. Without norms, whole layers drift
+    /// there, and their gradients would be denormal numbers.
+    #[inline(always)]
+    fn slope<T: Real>(x: T) -> T {
+        Self::both(x).1.settled()
+    }
 }
 
 /// Runs an expression with a type name bound to the [`Function`] of an activation, so that the choice is
@@ -240,7 +246,7 @@ crate::cpu::vectorised! {
 crate::cpu::vectorised! {
     fn apply_derivative<T: Real, F: Function>(dy: &mut [T], x: &[T]) {
         for (dy, &x) in dy.iter_mut().zip(x) {
-            *dy = *dy * F::both(x).1;
+            *dy = *dy * F::slope(x);
         }
     }
 }

@@ -139,7 +139,7 @@ vectorised! {
         for ((results, &dy), (&value, &gate)) in results.zip(dy).zip(value.iter().zip(gate)) {
             let (activated, slope) = F::both(gate);
             *results.0 = dy * activated;
-            *results.1 = dy * value * slope;
+            *results.1 = dy * value * slope.settled();
         }
     }
 }

@@ -48,6 +48,22 @@ impl Sizes {
         let largest = (NUMBERS / self.out.max(self.width).max(1)).max(FEWEST);
         self.rows.div_ceil(8).clamp(FEWEST, largest)
     }
+
+    /// Whether the gradient of the weight is summed over parts of the rows, while they are in the cache, and not made as one
+    /// product: where the weight is small against the rows, one product has too few tiles to share and packs its operands for
+    /// every one of them.
+    fn sums_weight_by_rows(&self) -> bool {
+        const LARGEST: usize = 1 << 15;
+        self.rows > self.block() && self.width * self.out <= LARGEST
+    }
+
+    /// Rows of a part with a sum of its own: whole blocks, as few as make no more than so many parts, which does not depend on the
+    /// number of threads.
+    fn task(&self) -> usize {
+        const PARTS: usize = 16;
+        let block = self.block();
+        block * self.rows.div_ceil(block).div_ceil(PARTS)
+    }
 }
 
 pub(super) fn forward(
@@ -123,57 +139,112 @@ fn backward_as<T: Real>(dy: &FlexTensor, saved: &Saved, needed: [bool; 3]) -> [O
     let sizes @ Sizes { rows, width, out } = Sizes::new(&saved.x, &saved.weight);
     let dy = dy.to_contiguous();
     let dy = slice::<T>(&dy);
-    let (x_rows, weight) = (Rows::<T>::new(&saved.x), Matrix::<T>::of(&saved.weight));
-    let before = saved.before.as_ref().map(slice::<T>);
     let [x_needed, weight_needed, bias_needed] = needed;
-
-    let turned = x_needed.then(|| ByRows::new(weight.t()));
-
-    let block = sizes.block();
-    let count = rows.div_ceil(block);
-    let mut dz = output::<T>(if before.is_some() { rows * out } else { 0 });
-    let mut dx = output::<T>(if x_needed { rows * width } else { 0 });
-    let mut partial = vec![T::ZERO; if bias_needed { count * out } else { 0 }];
-    let dxs = blocks(&mut dx, block * width, count);
-    let partials = blocks(&mut partial, out, count);
-    let tasks = blocks(&mut dz, block * out, count).into_iter().zip(dxs).zip(partials);
-    let mut tasks: Vec<_> = tasks.enumerate().collect();
-    let alone = count == 1;
-    type Task<'a, T> = (usize, ((&'a mut [T], &'a mut [T]), &'a mut [T]));
-    let run = |(i, ((dz, dx), partial)): &mut Task<'_, T>| {
-        let range = *i * block * out..((*i + 1) * block).min(rows) * out;
-        let dz: &[T] = match before {
-            None => &dy[range],
-            Some(before) => {
-                dz.copy_from_slice(&dy[range.clone()]);
-                apply_slope(saved.activation, dz, &before[range]);
-                dz
-            }
-        };
-        if bias_needed {
-            add_rows(partial, dz);
-        }
-        if let Some(turned) = &turned {
-            let dz = Matrix::new(dz, dz.len() / out.max(1), out);
-            product(dx, dz, turned.matrix(), T::ONE, false, alone);
-        }
+    let weight = Matrix::<T>::of(&saved.weight);
+    let pass = BackwardPass {
+        sizes,
+        block: sizes.block(),
+        dy,
+        x: Rows::<T>::new(&saved.x),
+        before: saved.before.as_ref().map(slice::<T>),
+        activation: saved.activation,
+        turned: x_needed.then(|| ByRows::new(weight.t())),
+        alone: rows <= sizes.block(),
     };
-    if alone {
+
+    let by_rows = weight_needed && sizes.sums_weight_by_rows();
+    let task = if by_rows { sizes.task() } else { pass.block };
+    let count = rows.div_ceil(task);
+    let mut dz = output::<T>(if pass.before.is_some() { rows * out } else { 0 });
+    let mut dx = output::<T>(if x_needed { rows * width } else { 0 });
+    let mut dbias = vec![T::ZERO; if bias_needed { count * out } else { 0 }];
+    let mut dweight = vec![T::ZERO; if by_rows { count * width * out } else { 0 }];
+    let parts = blocks(&mut dz, task * out, count).into_iter().zip(blocks(&mut dx, task * width, count));
+    let sums = blocks(&mut dbias, out, count).into_iter().zip(blocks(&mut dweight, width * out, count));
+    let parts = parts.zip(sums).enumerate();
+    let mut tasks: Vec<_> = parts
+        .map(|(i, ((dz, dx), (dbias, dweight)))| Task { start: i * task, dz, dx, dbias, dweight })
+        .collect();
+    let run = |part: &mut Task<'_, T>| pass.run(part, (part.start + task).min(rows));
+    if pass.alone {
         tasks.iter_mut().for_each(run)
     } else {
         tasks.par_iter_mut().for_each(run)
     }
 
-    let dz = if before.is_some() { &dz } else { dy };
     let dweight = weight_needed.then(|| {
-        let mut dweight = output::<T>(width * out);
-        let x = x_rows.matrix(0, rows);
-        product(&mut dweight, x.t(), Matrix::new(dz, rows, out), T::ONE, false, true);
+        let dweight = if by_rows {
+            sum_blocks(&dweight, width * out)
+        } else {
+            let dz = if pass.before.is_some() { &dz } else { dy };
+            let mut dweight = output::<T>(width * out);
+            let x = pass.x.matrix(0, rows);
+            product(&mut dweight, x.t(), Matrix::new(dz, rows, out), T::ONE, false, true);
+            dweight
+        };
         tensor(dweight, [width, out])
     });
     let dx = x_needed.then(|| tensor(dx, saved.x.layout().shape().clone()));
-    let dbias = bias_needed.then(|| tensor(sum_blocks(&partial, out), Shape::from([out])));
+    let dbias = bias_needed.then(|| tensor(sum_blocks(&dbias, out), Shape::from([out])));
     [dx, dweight, dbias]
+}
+
+/// What all tasks of a backward pass read.
+struct BackwardPass<'a, T> {
+    sizes: Sizes,
+    /// Rows that stay in the cache.
+    block: usize,
+    dy: &'a [T],
+    x: Rows<'a, T>,
+    before: Option<&'a [T]>,
+    activation: Activation,
+    /// The transposed weight, if the gradient of x is needed.
+    turned: Option<ByRows<'a, T>>,
+    /// One task has all rows, so that its products may use all threads.
+    alone: bool,
+}
+
+/// What a task of a backward pass writes; what is not needed is empty.
+struct Task<'a, T> {
+    /// The first row.
+    start: usize,
+    /// Gradient of the map before its activation, if it has one.
+    dz: &'a mut [T],
+    dx: &'a mut [T],
+    /// Sums over the rows of the task.
+    dbias: &'a mut [T],
+    dweight: &'a mut [T],
+}
+
+impl<T: Real> BackwardPass<'_, T> {
+    /// The rows of a task up to `end`, block after block.
+    fn run(&self, task: &mut Task<'_, T>, end: usize) {
+        let Sizes { width, out, .. } = self.sizes;
+        let mut dzs = task.dz.chunks_mut((self.block * out).max(1));
+        let mut dxs = task.dx.chunks_mut((self.block * width).max(1));
+        for start in (task.start..end).step_by(self.block) {
+            let rows = self.block.min(end - start);
+            let range = start * out..(start + rows) * out;
+            let dz: &[T] = match (self.before, dzs.next()) {
+                (Some(before), Some(dz)) => {
+                    dz.copy_from_slice(&self.dy[range.clone()]);
+                    apply_slope(self.activation, dz, &before[range]);
+                    dz
+                }
+                _ => &self.dy[range],
+            };
+            if !task.dbias.is_empty() {
+                add_rows(task.dbias, dz);
+            }
+            let dz = Matrix::new(dz, rows, out);
+            if let (Some(turned), Some(dx)) = (&self.turned, dxs.next()) {
+                product(dx, dz, turned.matrix(), T::ONE, false, self.alone);
+            }
+            if !task.dweight.is_empty() {
+                product(task.dweight, self.x.matrix(start, rows).t(), dz, T::ONE, true, self.alone);
+            }
+        }
+    }
 }
 
 /// `count` blocks of `size` numbers, the last one perhaps shorter; empty ones if there is nothing to cut.

@@ -3,7 +3,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{NormKind, add_norm, norm};
+use mixlab_kernels::{NormKind, add_norm, affine, norm};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,7 @@ impl Norm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match self.form {
             Form::Divided { kind, epsilon } => norm(x, kind, self.gain(), self.bias(), epsilon),
-            Form::Affine => self.affine(x),
+            Form::Affine => affine(x, self.gain(), self.bias()),
             Form::Identity => x,
         }
     }
@@ -168,17 +168,6 @@ impl Norm {
                 add_norm(x, branch, scale, kind, self.gain(), self.bias(), epsilon)
             }
             Form::Affine | Form::Identity => self.forward(x.mul_scalar(scale) + branch),
-        }
-    }
-
-    fn affine<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let x = match self.gain() {
-            Some(gain) => x * gain.unsqueeze(),
-            None => x,
-        };
-        match self.bias() {
-            Some(bias) => x + bias.unsqueeze(),
-            None => x,
         }
     }
 

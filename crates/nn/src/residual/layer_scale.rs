@@ -6,6 +6,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use mixlab_kernels::add_scaled;
 
 use crate::{Builder, Initialiser, Norm};
 
@@ -24,7 +25,7 @@ impl LayerScale {
 
     pub(super) fn forward(&self, x: Tensor<3>, branch: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
         let output = branch(self.norm.forward(x.clone()));
-        x + output * self.scale.val().unsqueeze()
+        add_scaled(x, self.scale.val(), output)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use mixlab_kernels::add_scaled;
 
 use crate::{Builder, Initialiser};
 
@@ -22,6 +23,6 @@ impl ReZero {
 
     pub(super) fn forward(&self, x: Tensor<3>, branch: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
         let output = branch(x.clone());
-        x + output * self.scale.val().unsqueeze()
+        add_scaled(x, self.scale.val(), output)
     }
 }
