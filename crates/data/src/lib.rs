@@ -56,7 +56,7 @@ pub use batch::{BatchOptions, TokenBatch};
 pub use config::{DataConfig, DocumentSeparator, FileFormat, Packing, SegmentMasks};
 pub use contrastive::{
     ContrastiveBatch, ContrastiveKind, ContrastiveRows, ContrastiveSplit, ContrastiveTexts,
-    ContrastiveTraining, load_contrastive,
+    ContrastiveTraining, ImageViews, RowInputs, TextRows, load_contrastive,
 };
 pub use corpus::Corpus;
 pub use documents::Documents;
@@ -78,7 +78,9 @@ pub use pairs::{
 };
 pub use read::{Texts, read_file};
 pub use split::{TextSplit, load};
-pub use tokenizer::{END_OF_TEXT, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig};
+pub use tokenizer::{
+    END_OF_TEXT, Frame, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig,
+};
 pub use training::TrainingData;
 pub use vectors::{
     UnknownVectorFormat, VectorError, VectorFormat, VectorWriter, Vectors, read_vectors, write_json_lines,

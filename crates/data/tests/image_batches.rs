@@ -31,7 +31,7 @@ fn training(images: usize, augment: AugmentConfig, batch: usize, accumulation: u
 
 /// Everything at once.
 fn augment() -> AugmentConfig {
-    AugmentConfig { flip: true, shift: 2, crop: Some(0.4), mixup: 0.3 }
+    AugmentConfig { flip: true, shift: 2, crop: Some(0.4), noise: 0.1, mixup: 0.3 }
 }
 
 /// Every image of a batch with all that belongs to it.

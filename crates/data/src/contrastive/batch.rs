@@ -1,20 +1,18 @@
 //! What an embedding model is fed with.
 
-/// Rows of token ids as plain arrays in row-major order: column after column, or of one column without labels each text
-/// twice in a row, as two views.
+use crate::{Frame, ImageShape};
+
+/// Rows of token ids or images as plain arrays in row-major order: column after column, or where an example has one column
+/// and no label, each twice in a row, as two views.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContrastiveBatch {
     /// Examples.
     pub examples: usize,
-    /// Texts, two or more for each example unless examples have labels.
+    /// Texts or images, two or more for each example unless examples have labels.
     pub rows: usize,
-    /// Positions of a row.
-    pub length: usize,
-    /// Token ids, `[rows × length]`: the end-of-text token, the text, padding.
-    pub ids: Vec<u32>,
-    /// Which positions are real, `[rows × length]`.
-    pub padding: Vec<bool>,
-    /// A number for each row, unique per (epoch, text, view) and independent of the batch size.
+    /// What the rows are.
+    pub inputs: RowInputs,
+    /// A number for each row, unique per (epoch, example, view) and independent of the batch size.
     pub samples: Vec<u64>,
     /// What each row is: rows of one number are the same thing.
     pub identities: Vec<u64>,
@@ -22,31 +20,66 @@ pub struct ContrastiveBatch {
     pub labels: Option<Vec<u64>>,
 }
 
+/// What the rows of a batch are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowInputs {
+    /// Texts as token ids.
+    Tokens {
+        /// Positions of a row.
+        length: usize,
+        /// Token ids, `[rows × length]`: the text in its frame, padding.
+        ids: Vec<u32>,
+        /// Which positions are real, `[rows × length]`.
+        padding: Vec<bool>,
+    },
+    /// Images.
+    Images {
+        /// The shape of an image.
+        shape: ImageShape,
+        /// Normalised values, `[rows × height × width × channels]`.
+        pixels: Vec<f32>,
+    },
+}
+
+impl Default for RowInputs {
+    fn default() -> Self {
+        RowInputs::Tokens { length: 0, ids: Vec::new(), padding: Vec::new() }
+    }
+}
+
 impl ContrastiveBatch {
-    /// Rows of `length` positions as embedding models read texts: the token `end`, as much of the text as fits, padding.
+    /// Rows of `length` positions as embedding models read texts: as much of each as fits in its frame, padding.
     ///
     /// # Panics
-    /// If the length is 0.
-    pub fn of_rows<'t>(
-        texts: impl IntoIterator<Item = &'t [u32]>,
-        length: usize,
-        [end, padding]: [u32; 2],
-    ) -> Self {
-        let mut batch = ContrastiveBatch { length, ..ContrastiveBatch::default() };
+    /// If the frame alone is longer.
+    pub fn of_rows<'t>(texts: impl IntoIterator<Item = &'t [u32]>, length: usize, frame: &Frame) -> Self {
+        let (mut ids, mut padding, mut rows) = (Vec::new(), Vec::new(), 0);
         for text in texts {
-            let text = &text[..text.len().min(length - 1)];
-            batch.samples.push(batch.rows as u64);
-            batch.rows += 1;
-            batch.ids.push(end);
-            batch.ids.extend_from_slice(text);
-            batch.ids.resize(batch.rows * length, padding);
-            batch.padding.extend((0..length).map(|position| position <= text.len()));
+            let real = frame.write(text, length, &mut ids);
+            padding.extend((0..length).map(|position| position < real));
+            rows += 1;
         }
-        batch
+        ContrastiveBatch {
+            rows,
+            inputs: RowInputs::Tokens { length, ids, padding },
+            samples: (0..rows as u64).collect(),
+            ..ContrastiveBatch::default()
+        }
     }
 
-    /// Real positions.
-    pub fn real_positions(&self) -> u64 {
-        self.padding.iter().filter(|&&real| real).count() as u64
+    /// Real positions, of a model that makes `image` positions of an image.
+    pub fn real_positions(&self, image: usize) -> u64 {
+        match &self.inputs {
+            RowInputs::Tokens { padding, .. } => padding.iter().filter(|&&real| real).count() as u64,
+            RowInputs::Images { .. } => (self.rows * image) as u64,
+        }
+    }
+
+    /// Positions of a row, likewise.
+    pub fn positions(&self, image: usize) -> usize {
+        match self.inputs {
+            RowInputs::Tokens { length, .. } => length,
+            RowInputs::Images { .. } => image,
+        }
     }
 }

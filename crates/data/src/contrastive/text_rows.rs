@@ -1,39 +1,38 @@
 //! Texts that belong together as rows of token ids.
 
 use super::identity::identities;
+use super::rows::{COLUMNS, Sampled};
 use super::{ContrastiveBatch, ContrastiveTexts};
-use crate::{Corpus, DataError, Tokenizer};
-
-/// Sample ids of an example: one for each column or view.
-const COLUMNS: u64 = 4;
+use crate::{Corpus, DataError, Frame, Tokenizer};
 
 /// Texts of a set, tokenized.
 #[derive(Debug)]
-pub struct ContrastiveRows {
+pub struct TextRows {
     columns: Vec<Corpus>,
     identities: Vec<Vec<u64>>,
     labels: Option<Vec<u32>>,
     length: usize,
     full_length: bool,
-    padding: u32,
-    end: u32,
+    frame: Frame,
     cut: usize,
 }
 
-impl ContrastiveRows {
-    /// Rows of at most `length` tokens, the end-of-text token in front included; longer texts are cut on the right. With
+impl TextRows {
+    /// Rows of at most `length` tokens, those around a text included; longer texts are cut on the right. With
     /// `full_length` every batch is that long, and not as its longest text.
     ///
     /// # Errors
-    /// A length below 2, no text, or a text that the tokenizer cannot encode. `part` names the set.
+    /// A length without room for a text, no text, or a text that the tokenizer cannot encode. `part` names the set.
     pub fn new(
         texts: &ContrastiveTexts,
         tokenizer: &Tokenizer,
         (length, full_length): (usize, bool),
         part: &'static str,
     ) -> Result<Self, DataError> {
-        if length < 2 {
-            let range = "at least 2: a row begins with the end-of-text token".to_owned();
+        let frame = tokenizer.frame();
+        if length <= frame.tokens() {
+            let (least, around) = (frame.row(1), frame.tokens());
+            let range = format!("at least {least}, since the tokens around a text are {around}");
             return Err(DataError::OutOfRange { key: "train.length", value: length.to_string(), range });
         }
         if texts.is_empty() {
@@ -41,27 +40,23 @@ impl ContrastiveRows {
         }
         let columns: Vec<Corpus> =
             texts.columns.iter().map(|column| Corpus::encode(tokenizer, column)).collect::<Result<_, _>>()?;
-        let long = |row: usize| columns.iter().filter(|column| column.span(row).len() > length).count();
-        Ok(ContrastiveRows {
+        let long = |row: usize| {
+            columns.iter().filter(|column| frame.row(column.document(row).len()) > length).count()
+        };
+        Ok(TextRows {
             cut: (0..texts.len()).map(long).sum(),
             identities: identities(texts),
             labels: texts.labels.clone(),
             length,
             full_length,
-            padding: tokenizer.padding(),
-            end: tokenizer.end_of_text(),
+            frame: frame.clone(),
             columns,
         })
     }
 
     /// Number of examples.
-    pub fn len(&self) -> usize {
+    pub fn examples(&self) -> usize {
         self.columns[0].documents()
-    }
-
-    /// Whether there is no example.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Texts of an example.
@@ -90,11 +85,11 @@ impl ContrastiveRows {
         self.columns.iter().map(Corpus::fingerprint).chain(labels).collect()
     }
 
-    /// A batch of (example, sample): column after column, one view of sentences as two rows.
-    pub fn batch(&self, examples: &[(usize, u64)]) -> ContrastiveBatch {
+    /// A batch of examples: column after column, a sentence as two rows.
+    pub fn batch(&self, examples: &[Sampled]) -> ContrastiveBatch {
         let views = self.columns.len() == 1 && self.labels.is_none();
         let texts: Vec<(usize, usize, u64)> = if views {
-            let twice = |&(row, sample): &(usize, u64)| [0, 1].map(|view| (0, row, COLUMNS * sample + view));
+            let twice = |&(row, sample): &Sampled| [0, 1].map(|view| (0, row, COLUMNS * sample + view));
             examples.iter().flat_map(twice).collect()
         } else {
             let column = |column: usize| {
@@ -118,14 +113,14 @@ impl ContrastiveRows {
     /// Rows of (column, example, sample).
     fn of_texts(&self, texts: &[(usize, usize, u64)]) -> ContrastiveBatch {
         let text = |&(column, row, _): &(usize, usize, u64)| self.columns[column].document(row);
-        let longest = texts.iter().map(|place| text(place).len() + 1).max().unwrap_or(1);
+        let longest = texts.iter().map(|place| self.frame.row(text(place).len())).max().unwrap_or(1);
         let length = if self.full_length { self.length } else { longest.min(self.length) };
         let label = |&(_, row, _): &(usize, usize, u64)| self.labels.as_ref().map(|all| u64::from(all[row]));
         ContrastiveBatch {
             samples: texts.iter().map(|&(_, _, sample)| sample).collect(),
             identities: texts.iter().map(|&(column, row, _)| self.identities[column][row]).collect(),
             labels: texts.iter().map(label).collect(),
-            ..ContrastiveBatch::of_rows(texts.iter().map(text), length, [self.end, self.padding])
+            ..ContrastiveBatch::of_rows(texts.iter().map(text), length, &self.frame)
         }
     }
 }
@@ -133,23 +128,24 @@ impl ContrastiveRows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TokenizerConfig;
+    use crate::{RowInputs, TokenizerConfig};
 
-    fn rows(columns: &[&[&str]], labels: Option<Vec<u32>>, full: bool) -> ContrastiveRows {
+    fn rows(columns: &[&[&str]], labels: Option<Vec<u32>>, full: bool) -> TextRows {
         let columns = columns.iter().map(|column| column.iter().copied().collect()).collect();
         let texts = ContrastiveTexts { columns, labels };
         let tokenizer = Tokenizer::train(&TokenizerConfig::Byte, &texts.texts()).unwrap();
-        ContrastiveRows::new(&texts, &tokenizer, (5, full), "training").unwrap()
+        TextRows::new(&texts, &tokenizer, (5, full), "training").unwrap()
     }
 
     /// The text of every row, with `.` for the end of a text and `_` for padding.
     fn shown(batch: &ContrastiveBatch) -> Vec<String> {
+        let RowInputs::Tokens { ids, length, .. } = &batch.inputs else { panic!("texts are tokens") };
         let letter = |&id: &u32| match id {
             256 => '.',
             257 => '_',
             byte => char::from(byte as u8),
         };
-        batch.ids.chunks(batch.length).map(|row| row.iter().map(letter).collect()).collect()
+        ids.chunks(*length).map(|row| row.iter().map(letter).collect()).collect()
     }
 
     #[test]
@@ -159,7 +155,7 @@ mod tests {
         assert_eq!(shown(&batch), [".bc__", ".a___", ".i___", ".defg"]);
         assert_eq!((batch.samples.clone(), batch.examples, rows.cut()), (vec![28, 32, 29, 33], 2, 1));
         assert_eq!(batch.identities, [1, 0, 1, 0]);
-        assert_eq!((batch.real_positions(), batch.labels), (3 + 2 + 2 + 5, None));
+        assert_eq!((batch.real_positions(0), batch.labels), (3 + 2 + 2 + 5, None));
         assert_eq!(shown(&rows.column(0, 0..2)), [".a_", ".bc"]);
     }
 

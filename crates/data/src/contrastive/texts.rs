@@ -21,6 +21,8 @@ pub enum ContrastiveKind {
     Sentences,
     /// Texts with labels: those of one label belong together.
     Labelled,
+    /// Images: each with itself, seen twice through the changes of `data.augment` (SimCLR). Labels only measure.
+    Images,
 }
 
 /// Texts column by column, in the order of their use: anchors, positives, hard negatives. Sentences and labelled texts have
@@ -89,7 +91,7 @@ pub struct ContrastiveSplit {
     pub evaluate: ContrastiveTexts,
 }
 
-/// Reads every file of a contrastive run and sets the held-out rows apart, as the readers of each kind do.
+/// Reads the texts of a contrastive run and sets the held-out rows apart, as the readers of each kind do.
 ///
 /// # Errors
 /// A config out of range, or anything wrong with a file.
@@ -110,12 +112,14 @@ pub fn load_contrastive(config: &DataConfig, kind: ContrastiveKind) -> Result<Co
                 train: train.into(),
                 evaluate: evaluate.map(ContrastiveTexts::from).unwrap_or_default(),
             }),
-            LabelledData::Images { .. } => {
-                let path = config.train.first().cloned().unwrap_or_default();
-                Err(DataError::Unlabelled { path })
-            }
+            LabelledData::Images { .. } => Err(images_for_text(config)),
         },
+        ContrastiveKind::Images => Err(images_for_text(config)),
     }
+}
+
+fn images_for_text(config: &DataConfig) -> DataError {
+    DataError::ImagesForText { path: config.train.first().cloned().unwrap_or_default() }
 }
 
 /// Pairs with the third field as hard negatives. The files are read twice, each time for two of the fields.

@@ -17,6 +17,7 @@ mod training;
 use std::path::Path;
 
 pub use augment::AugmentConfig;
+pub(crate) use augment::Augmenter;
 pub use batch::ImageBatch;
 pub(crate) use cifar::Cifar;
 pub use config::{Cifar100Label, ImageConfig};
@@ -26,6 +27,7 @@ pub(crate) use folder::has_class_folders;
 pub(crate) use idx::{find_labels, is_idx_images, is_idx_labels};
 pub use input::{ImageInput, ImageRows};
 pub use normalisation::Normalisation;
+pub(crate) use normalisation::Tables;
 pub(crate) use picture::is_picture;
 pub use set::{ImageSet, ImageShape};
 pub use training::ImageTraining;

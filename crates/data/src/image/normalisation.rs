@@ -51,7 +51,7 @@ impl Normalisation {
     }
 
     /// The number that stands for each of the 256 values, for each channel.
-    pub(super) fn tables(&self) -> Tables {
+    pub(crate) fn tables(&self) -> Tables {
         let table = |(mean, deviation): (&f64, &f64)| {
             std::array::from_fn(|value| ((value as f64 / 255.0 - mean) / deviation) as f32)
         };
@@ -61,7 +61,7 @@ impl Normalisation {
 
 /// A normalisation worked out for every value there is.
 #[derive(Debug)]
-pub(super) struct Tables(Vec<[f32; 256]>);
+pub(crate) struct Tables(Vec<[f32; 256]>);
 
 impl Tables {
     /// The numbers of an image or several, channel last.

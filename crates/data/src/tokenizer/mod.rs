@@ -2,6 +2,7 @@
 
 mod config;
 mod decode;
+mod frame;
 mod layout;
 mod merges;
 mod segmentation;
@@ -21,6 +22,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub use config::{TokenizerConfig, VocabularyConfig};
 use decode::Detokenizer;
 pub use decode::TextStream;
+pub use frame::Frame;
 pub use layout::{END_OF_TEXT, MASK, PADDING};
 use segmentation::Segmenter;
 
@@ -53,6 +55,7 @@ pub struct Tokenizer {
     end_of_text: u32,
     padding: u32,
     mask: Option<u32>,
+    frame: Frame,
     /// How the model spells bytes.
     characters: [char; 256],
     /// Ids are the bytes themselves.
@@ -126,6 +129,7 @@ impl Tokenizer {
         let special = special.chain([end_of_text, padding]).chain(mask).collect();
         let detokenizer = Detokenizer::of(&pipeline, vocabulary);
         let segmenter = our_segmenter(&pipeline);
+        let frame = Frame::of(&pipeline, end_of_text, padding)?;
         let bytewise = segmenter.is_some() && vocabulary == layout::BASE_TOKENS;
         Ok(Tokenizer {
             pipeline,
@@ -136,6 +140,7 @@ impl Tokenizer {
             end_of_text,
             padding,
             mask,
+            frame,
             characters: layout::byte_characters(),
             bytewise,
             segmenter,
@@ -182,6 +187,16 @@ impl Tokenizer {
     /// The token that hides others in masked language models.
     pub fn mask_token(&self) -> Option<u32> {
         self.mask
+    }
+
+    /// The name of a token, if there is one of this id.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.pipeline.id_to_token(id)
+    }
+
+    /// The tokens around a text that a model reads by itself.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
     }
 
     /// Whether `id` is a special token, never the outcome of encoding.

@@ -14,7 +14,7 @@ use crate::DataError;
 
 /// How training images are changed each time they are shown; images to measure on never are.
 ///
-/// The order is crop, flip, shift, mixup. What happens to a sample depends on the seed and its number
+/// The order is crop, flip, shift, noise, mixup. What happens to a sample depends on the seed and its number
 /// in the run alone, not on the batch it is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -25,6 +25,8 @@ pub struct AugmentConfig {
     pub shift: usize,
     /// The least part of its area that a random section of an image has, which is then enlarged to the full size. If absent, images are shown whole.
     pub crop: Option<f64>,
+    /// The standard deviation of the noise that is added to every normalised value; 0 adds none.
+    pub noise: f64,
     /// The parameter of the symmetric beta distribution from which the weights of two mixed images are drawn; 0 mixes nothing.
     pub mixup: f64,
 }
@@ -33,7 +35,7 @@ impl AugmentConfig {
     /// Checks every value that the type does not.
     ///
     /// # Errors
-    /// A crop outside of 0 to 1, 0 excluded, or a mixup that is neither 0 nor from 0.001 to 1000.
+    /// A crop outside of 0 to 1, 0 excluded, a noise outside of 0 to 100, or a mixup that is neither 0 nor from 0.001 to 1000.
     pub fn validate(&self) -> Result<(), DataError> {
         let refuse = |key, value: f64, range: &str| {
             Err(DataError::OutOfRange { key, value: value.to_string(), range: range.to_owned() })
@@ -41,6 +43,9 @@ impl AugmentConfig {
         match self.crop {
             Some(crop) if !(crop > 0.0 && crop <= 1.0) => {
                 refuse("data.augment.crop", crop, "above 0 and at most 1")
+            }
+            _ if !(0.0..=100.0).contains(&self.noise) => {
+                refuse("data.augment.noise", self.noise, "from 0 to 100")
             }
             _ if self.mixup != 0.0 && !(0.001..=1000.0).contains(&self.mixup) => {
                 refuse("data.augment.mixup", self.mixup, "0, or from 0.001 to 1000")
@@ -52,7 +57,7 @@ impl AugmentConfig {
 
 /// The changes of a run.
 #[derive(Debug)]
-pub(super) struct Augmenter {
+pub(crate) struct Augmenter {
     config: AugmentConfig,
     shape: ImageShape,
     key: Key,
@@ -91,11 +96,17 @@ impl Augmenter {
             let [down, right] = [1, 2].map(|draw| draws.below(draw, 2 * most as u64 + 1) as i64 - most);
             image = geometry::shift(&image, self.shape, down as isize, right as isize);
         }
+        if self.config.noise > 0.0 {
+            let noise = self.key.view(view).site("noise").sample(sample);
+            for (pixel, value) in (0..).zip(&mut image) {
+                *value += (self.config.noise * noise.normal(pixel)) as f32;
+            }
+        }
         image
     }
 
     /// What a sample is mixed with, if anything, out of so many images.
-    pub fn mixup(&self, sample: u64, images: usize) -> Option<Mixup> {
+    pub(in crate::image) fn mixup(&self, sample: u64, images: usize) -> Option<Mixup> {
         (self.config.mixup > 0.0)
             .then(|| Mixup::random(self.key.site("mixup"), sample, images, self.config.mixup))
     }
@@ -118,6 +129,7 @@ mod tests {
         for (expected, config) in [
             ("data.augment.crop", AugmentConfig { crop: Some(0.0), ..default() }),
             ("data.augment.crop", AugmentConfig { crop: Some(f64::NAN), ..default() }),
+            ("data.augment.noise", AugmentConfig { noise: -0.1, ..default() }),
             ("data.augment.mixup", AugmentConfig { mixup: -0.1, ..default() }),
             ("data.augment.mixup", AugmentConfig { mixup: f64::NAN, ..default() }),
             ("data.augment.shift", AugmentConfig { shift: 4, ..default() }),
@@ -125,6 +137,20 @@ mod tests {
             let error = Augmenter::new(config, SHAPE, 0).unwrap_err();
             assert!(matches!(error, DataError::OutOfRange { key, .. } if key == expected), "{error}");
         }
+    }
+
+    #[test]
+    fn noise_has_its_deviation_and_belongs_to_the_sample() {
+        let config = AugmentConfig { noise: 0.5, ..AugmentConfig::default() };
+        let plain = shown(AugmentConfig::default(), 0);
+        let moved = |sample| {
+            shown(config, sample).into_iter().zip(&plain).map(|(a, b)| f64::from(a - b)).collect::<Vec<_>>()
+        };
+        let all: Vec<f64> = (0..200).flat_map(moved).collect();
+        let square = all.iter().map(|x| x * x).sum::<f64>() / all.len() as f64;
+        assert!((square.sqrt() - 0.5).abs() < 0.02, "{square}");
+        assert_eq!(shown(config, 3), shown(config, 3));
+        assert_ne!(shown(config, 3), shown(config, 4));
     }
 
     #[test]
