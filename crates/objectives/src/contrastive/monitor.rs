@@ -39,8 +39,11 @@ impl Monitors {
         ]
     }
 
-    /// Of the anchors of a step, each with `candidates` candidates; none without anchors.
+    /// Of the anchors of a step, each with `candidates` candidates. Anchors whose negatives are all masked tell nothing; none if there
+    /// are no others.
     pub fn of(statistics: &[AnchorStatistics], candidates: usize) -> Option<Self> {
+        let told = |anchor: &&AnchorStatistics| anchor.negatives > f64::NEG_INFINITY;
+        let statistics: Vec<AnchorStatistics> = statistics.iter().filter(told).copied().collect();
         if statistics.is_empty() {
             return None;
         }
@@ -94,5 +97,9 @@ mod tests {
         );
         assert_eq!((monitors.silent, monitors.error_high, monitors.positive), (0.5, 0.5, 2.0));
         assert_eq!(Monitors::of(&[], 8), None);
+        // An anchor without negatives changes nothing; alone it tells nothing.
+        let masked = anchor(f64::NEG_INFINITY, 0.0);
+        assert_eq!(Monitors::of(&[anchor(0.0, 3.0), masked, anchor(-20.0, 1.0)], 8), Some(monitors));
+        assert_eq!(Monitors::of(&[masked], 8), None);
     }
 }
