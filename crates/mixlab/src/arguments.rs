@@ -36,6 +36,8 @@ pub enum Verb {
     Generate(verb::generate::Generate),
     Embed(verb::embed::Embed),
     Search(verb::search::Search),
+    Import(verb::import::Import),
+    Export(verb::export::Export),
     Plan(verb::plan::Plan),
     Measure(verb::measure::Measure),
     Tokenizer(verb::tokenizer::Tokenizer),

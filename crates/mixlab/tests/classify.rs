@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::Desk;
+use support::{Desk, images, write_images};
 
 const RUN: &str = r#"
 data.train = ["t-images-idx3-ubyte"]
@@ -15,28 +15,10 @@ evaluate = { every = 20, batch = 4 }
 checkpoint = { every = 20 }
 "#;
 
-/// Sixteen images of 4 × 4: bright above, or bright below.
-fn images(labels: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let header = |magic: u8, sizes: &[u32]| {
-        let mut bytes = vec![0, 0, 8, magic];
-        sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
-        bytes
-    };
-    let count = labels.len() as u32;
-    let (mut pixels, mut classes) = (header(3, &[count, 4, 4]), header(1, &[count]));
-    for (i, &label) in labels.iter().enumerate() {
-        pixels.extend((0..16u8).map(|p| if (p < 8) == (label == 1) { 200 + i as u8 } else { 3 * i as u8 }));
-    }
-    classes.extend(labels);
-    (pixels, classes)
-}
-
 fn desk() -> Desk {
     let desk = Desk::new();
     let labels: Vec<u8> = (0..16).map(|i| i % 2).collect();
-    let (pixels, classes) = images(&labels);
-    desk.write("t-images-idx3-ubyte", pixels);
-    desk.write("t-labels-idx1-ubyte", classes);
+    write_images(&desk, &labels);
     desk.write("run.toml", RUN);
     desk
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::Desk;
+use support::{Desk, write_images};
 
 const CONFIG: &str = r#"
 data = { train = ["all.tsv"], evaluate_fraction = 0.2 }
@@ -119,4 +119,47 @@ fn chunks_have_the_gradient_of_the_whole_batch_and_small_batches_have_not() {
         "data.train = [\"text.txt\"]\ntokenizer.kind = \"byte\"\nmodel.mixer.kind = \"softmax_attention\"\n",
     );
     desk.bad(2, &["audit", "lm.toml", "--cached-gradients"], &["--cached-gradients", "contrastive"]);
+}
+
+#[test]
+fn images_are_learned_from_two_views_and_measured_by_their_classes() {
+    let desk = Desk::new();
+    let labels: Vec<u8> = (0..48).map(|i| i % 2).collect();
+    write_images(&desk, &labels);
+    desk.write(
+        "config.toml",
+        r#"
+data = { train = ["t-images-idx3-ubyte"], evaluate_fraction = 0.25, augment = { flip = true, noise = 0.5 } }
+objective = { kind = "contrastive", examples = "images", chunk = 5 }
+model = { width = 16, depth = 1, patch.size = 2, mixer = { kind = "mlp_mixer" } }
+optimizer = { kind = "adamw", learning_rate = 1e-2 }
+train = { steps = 20, batch = 8 }
+evaluate.batch = 8
+"#,
+    );
+    let told = desk.good(&["train", "config.toml", "--out", "run", "--dry-run"]).stdout;
+    assert!(told.contains("images of 4 × 4 × 1, 36 to train on, 12 held out"), "{told}");
+    desk.good(&["train", "config.toml", "--out", "run"]);
+    let last = desk.read("run/metrics.jsonl").lines().last().unwrap().to_owned();
+    let last: Value = serde_json::from_str(&last).unwrap();
+    assert!(last["accuracy"].as_f64().unwrap() > 0.9 && last["geometry"]["uniformity"].is_number(), "{last}");
+
+    let own = quality(&desk, &["run"]);
+    assert_eq!(own["examples"], 12);
+    assert!(own["probe_accuracy"].as_f64().unwrap() > 0.6, "{own}");
+    let files = quality(&desk, &["run/model", "t-images-idx3-ubyte"]);
+    assert_eq!((files["examples"].as_u64(), files.get("probe_accuracy")), (Some(48), None), "{files}");
+    assert!(files["neighbour_accuracy"].as_f64().unwrap() > 0.9);
+
+    desk.good(&["audit", "run"]);
+    desk.good(&["audit", "config.toml", "--cached-gradients"]);
+    desk.bad(2, &["embed", "run", "text.txt"], &["embeds images, not texts"]);
+    desk.bad(2, &["export", "run", "--out", "x"], &["embeds images, not texts"]);
+    let texts = ["train", "config.toml", "--out", "b", "--set", "data.train=[\"text.txt\"]"];
+    desk.bad(2, &texts, &["text.txt is plain text"]);
+    let pairs = ["train", "config.toml", "--out", "b", "--set", "objective.examples=labelled"];
+    desk.bad(2, &pairs, &["holds images; text is needed here"]);
+    let mixed = ["train", "config.toml", "--out", "b", "--set", "data.augment.mixup=0.2"];
+    desk.bad(2, &mixed, &["data.augment.mixup", "a view of neither"]);
+    assert!(!desk.exists("b"));
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 26] = [
+const VERBS: [&[&str]; 28] = [
     &[],
     &["new"],
     &["train"],
@@ -15,6 +15,8 @@ const VERBS: [&[&str]; 26] = [
     &["generate"],
     &["embed"],
     &["search"],
+    &["import"],
+    &["export"],
     &["plan"],
     &["measure"],
     &["measure", "step"],

@@ -363,6 +363,14 @@ impl ModelConfig {
         self.for_patches(input, self.readout.pooling == Pooling::ClassToken)
     }
 
+    /// The same of an embedding model, whose own pooling decides whether there is a class token.
+    ///
+    /// # Errors
+    /// Patches that do not fit the image.
+    pub fn for_embedder_input(&self, input: ClassifierInput) -> Result<ModelConfig, ModelError> {
+        self.for_patches(input, self.embedder.pooling == EmbeddingPooling::ClassToken)
+    }
+
     fn for_patches(&self, input: ClassifierInput, class_token: bool) -> Result<ModelConfig, ModelError> {
         let ClassifierInput::Images(image) = input else { return Ok(self.clone()) };
         Ok(ModelConfig { max_length: self.patch.count(image)? + usize::from(class_token), ..self.clone() })
@@ -382,7 +390,7 @@ impl ModelConfig {
         precision: Precision,
     ) -> Result<EmbeddingModel, ModelError> {
         self.check_one_stack("an embedding model")?;
-        let config = self.for_patches(input, self.embedder.pooling == EmbeddingPooling::ClassToken)?;
+        let config = self.for_embedder_input(input)?;
         config.validate()?;
         config.check_direction(false)?;
         let builder = Builder::new(seed, device, precision, config.initialisation(), config.sublayers());

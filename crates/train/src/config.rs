@@ -1,7 +1,7 @@
 //! The whole configuration of a run.
 
 use mixlab_core::{DeviceChoice, Precision};
-use mixlab_data::{DataConfig, MaskingConfig, SpanConfig, Tokenizer, TokenizerConfig};
+use mixlab_data::{ContrastiveKind, DataConfig, MaskingConfig, SpanConfig, Tokenizer, TokenizerConfig};
 use mixlab_nn::ModelConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -131,9 +131,16 @@ impl ObjectiveConfig {
         }
     }
 
-    /// Whether the data are examples with labels.
-    pub fn is_classification(&self) -> bool {
-        matches!(self, ObjectiveConfig::Classification { .. })
+    /// Whether the data are or may be images.
+    pub fn may_read_images(&self) -> bool {
+        match self {
+            ObjectiveConfig::Classification { .. } => true,
+            ObjectiveConfig::Contrastive(contrastive) => contrastive.examples == ContrastiveKind::Images,
+            ObjectiveConfig::CausalLm
+            | ObjectiveConfig::MaskedLm { .. }
+            | ObjectiveConfig::SequenceToSequence { .. }
+            | ObjectiveConfig::SpanCorruption { .. } => false,
+        }
     }
 
     /// The part of all tokens of a language model that is predicted.
@@ -303,7 +310,7 @@ impl Config {
             at_least_one(key, value as u64)?;
         }
         // Of images the patches decide on the length.
-        if self.objective.is_classification() { Ok(()) } else { self.validate_lengths() }
+        if self.objective.may_read_images() { Ok(()) } else { self.validate_lengths() }
     }
 
     /// Whether rows of `train.length` tokens fit the model.

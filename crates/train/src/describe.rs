@@ -1,6 +1,7 @@
 //! The size of a run before it begins.
 
 use burn::module::Module;
+use mixlab_data::RowInputs;
 use mixlab_nn::{Classifier, ClassifierInput, NamedParameter, named_parameters};
 use serde::Serialize;
 
@@ -90,17 +91,19 @@ pub enum DataDescription {
         /// Examples to measure on.
         evaluate: usize,
     },
-    /// Texts that belong together.
+    /// What belongs together.
     Contrastive {
-        /// Number of tokens in the vocabulary.
-        vocabulary: usize,
-        /// Texts of a batch.
+        /// What the model reads.
+        input: ClassifierInput,
+        /// Texts or images of a batch.
         rows: usize,
+        /// Texts of an example, or 1 where it is seen twice.
+        columns: usize,
         /// Examples to train on.
         train: usize,
         /// Examples to measure on.
         evaluate: usize,
-        /// The texts of the first example.
+        /// The texts of the first example; none of images.
         texts: Vec<String>,
     },
     /// Sources with their targets.
@@ -130,11 +133,12 @@ impl DataDescription {
         match self {
             DataDescription::Text { vocabulary, .. }
             | DataDescription::Pairs { vocabulary, .. }
-            | DataDescription::Contrastive { vocabulary, .. }
+            | DataDescription::Contrastive { input: ClassifierInput::Tokens { vocabulary }, .. }
             | DataDescription::Examples { input: ClassifierInput::Tokens { vocabulary }, .. } => {
                 Some(*vocabulary)
             }
-            DataDescription::Examples { input: ClassifierInput::Images(_), .. } => None,
+            DataDescription::Contrastive { input: ClassifierInput::Images(_), .. }
+            | DataDescription::Examples { input: ClassifierInput::Images(_), .. } => None,
         }
     }
 
@@ -192,25 +196,35 @@ impl Description {
     pub(crate) fn of_contrastive<M: Module>(config: &Config, data: &ContrastiveData, model: &M) -> Self {
         let parameters = named_parameters(model);
         let first = data.train.batch(0, 0);
-        let text = |row: usize| {
-            let ids = &first.ids[row * first.length + 1..(row + 1) * first.length];
-            let real = ids.iter().take_while(|&&id| id != data.tokenizer.padding());
-            data.tokenizer.decode(&real.copied().collect::<Vec<_>>()).chars().take(EXCERPT).collect()
-        };
+        let length = first.positions(data.image_positions());
         let columns = data.train.rows().columns();
+        let texts = match (&first.inputs, data.tokenizer()) {
+            (RowInputs::Tokens { ids, padding, .. }, Some(tokenizer)) => {
+                let frame = tokenizer.frame();
+                let text = |row: usize| {
+                    let at = row * length..(row + 1) * length;
+                    let real = padding[at.clone()].iter().filter(|&&real| real).count();
+                    let ids = &ids[at][frame.prefix.len()..real - frame.suffix.len()];
+                    tokenizer.decode(ids).chars().take(EXCERPT).collect()
+                };
+                (0..columns).map(|column| text(column * first.examples)).collect()
+            }
+            _ => Vec::new(),
+        };
         let evaluate = data.evaluation.as_ref().map_or(0, |rows| rows.len());
         Description {
-            memory: memory(config, &parameters, first.length),
+            memory: memory(config, &parameters, length),
             parameter_count: parameters.iter().map(NamedParameter::size).sum(),
-            batch: [config.train.accumulation, first.rows, first.length],
+            batch: [config.train.accumulation, first.rows, length],
             epochs: data.train.epochs(config.train.steps),
             parameters: sizes(parameters),
             data: DataDescription::Contrastive {
-                vocabulary: data.tokenizer.vocabulary(),
+                input: data.input(),
                 rows: first.rows,
+                columns,
                 train: data.train.rows().len(),
                 evaluate,
-                texts: (0..columns).map(|column| text(column * first.examples)).collect(),
+                texts,
             },
         }
     }

@@ -79,6 +79,16 @@ pub enum TrainError {
         /// What is needed.
         expected: ModelKind,
     },
+    /// A model from elsewhere that is built or stored otherwise.
+    #[error("{path} cannot be imported: {reason}")]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is different.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A tensor that must be in a file is not.
     #[error("{path} has no tensor `{tensor}`")]
     MissingTensor {
@@ -108,7 +118,7 @@ pub enum TrainError {
         expected: Vec<usize>,
     },
     /// A tensor of a type that is not read.
-    #[error("tensor `{tensor}` in {path} has type {found}, expected F32 or F64")]
+    #[error("tensor `{tensor}` in {path} has type {found}, expected F32, F64, F16 or BF16")]
     TensorType {
         /// Which file.
         path: PathBuf,
@@ -177,6 +187,18 @@ pub enum TrainError {
         /// What came out.
         loss: f64,
     },
+    /// A model of images where one of texts is needed.
+    #[error("the model in {path} embeds images, not texts")]
+    ReadsImages {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A model of texts where one of images is needed.
+    #[error("the model in {path} embeds texts, not images")]
+    ReadsTexts {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A text without a letter was to be embedded.
     #[error("text {row} is empty")]
     EmptyText {
@@ -241,7 +263,7 @@ impl Diagnose for TrainError {
             TrainError::Config(error) => error.hint(),
             TrainError::Model(error) => error.hint(),
             TrainError::Data(error) => error.hint(),
-            TrainError::Conflict { remedy, .. } => Some(remedy.clone()),
+            TrainError::Conflict { remedy, .. } | TrainError::Foreign { remedy, .. } => Some(remedy.clone()),
             TrainError::OutOfRange { key, .. } => Some(format!("set `{key}` inside that range")),
             TrainError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("check the path; relative paths start at the working directory".into())
@@ -280,6 +302,8 @@ impl Diagnose for TrainError {
                 Some("lower the learning rate, lengthen the warm-up, or lower `train.clip`".into())
             }
             TrainError::EvaluationNotFinite { .. } => Some("lower the learning rate".into()),
+            TrainError::ReadsImages { .. } => Some("`mixlab eval` measures it on images; to embed texts, train on texts".into()),
+            TrainError::ReadsTexts { .. } => Some("name files of texts, or train with `objective.examples = \"images\"`".into()),
             TrainError::EmptyText { .. } => Some("leave it out: there is nothing to embed".into()),
             TrainError::EmbeddingNotFinite { .. } => {
                 Some("the model's weights are not usable; take them from an earlier checkpoint".into())

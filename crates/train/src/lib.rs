@@ -15,6 +15,7 @@ mod embed;
 mod embedder_folder;
 mod error;
 mod exact;
+mod exchange;
 mod generate;
 mod guard;
 mod interrupt;
@@ -48,8 +49,9 @@ pub use config::{
 pub use describe::{DataDescription, Description, Memory, ParameterSize, describe};
 pub use ema::{Ema, EmaConfig};
 pub use embed::TextEmbedder;
-pub use embedder_folder::{EmbedderDescription, EmbedderFolder};
+pub use embedder_folder::{EmbedderDescription, EmbedderFolder, EmbedderInput};
 pub use error::TrainError;
+pub use exchange::{IMPORT_CONFIG, Imported, export_embedder, import_embedder};
 pub use generate::{Answer, Ended, GenerateOptions, Generated, Generator, SamplingConfig, Stepper};
 pub use guard::{Fault, Guard, GuardConfig, GuardState};
 pub use interrupt::Interrupt;

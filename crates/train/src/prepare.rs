@@ -6,8 +6,8 @@ use burn::module::Module;
 use mixlab_data::{
     BatchOptions, Corpus, Documents, EvaluationData, EvaluationOptions, Tokenizer, TrainingData, load,
 };
+use mixlab_nn::LanguageModel;
 use mixlab_nn::seq2seq::SequenceToSequence;
-use mixlab_nn::{ClassifierInput, LanguageModel};
 
 use crate::model_folder::{self, ModelFolder, TOKENIZER};
 use crate::observer::Observer;
@@ -175,10 +175,10 @@ pub fn contrastive_task(
     observer.phase("building the model");
     let device = config.run.device.device();
     let (seed, precision) = (config.run.seed, config.run.precision);
-    let input = ClassifierInput::Tokens { vocabulary: data.tokenizer.vocabulary() };
     let temperature = objective.temperature.is_learned().then(|| objective.temperature.initial());
-    let model = config.model.build_embedder(input, temperature, seed, &device, precision)?;
-    let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
+    let model = config.model.build_embedder(data.input(), temperature, seed, &device, precision)?;
+    let tokenizer = data.tokenizer().map(Tokenizer::fingerprint);
+    let model = started(model, config, tokenizer.as_deref(), observer)?;
     Ok(ContrastiveTask::new(config, &objective, data, model.train(), &device))
 }
 

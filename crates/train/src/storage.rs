@@ -81,6 +81,15 @@ impl StagedFolder {
         Ok(())
     }
 
+    /// Adds a folder for files that are written as `name/…`.
+    ///
+    /// # Errors
+    /// [`TrainError::Write`].
+    pub fn make(&mut self, name: &str) -> Result<(), TrainError> {
+        let path = self.staging.join(name);
+        fs::create_dir(&path).map_err(TrainError::write(&path))
+    }
+
     /// Size and hash of every file so far.
     pub fn checksums(&self) -> &BTreeMap<String, Checksum> {
         &self.checksums

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use half::{bf16, f16};
 use mixlab_core::Precision;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 
@@ -128,6 +129,13 @@ impl TensorFile {
         let data = match raw.dtype {
             Dtype::F32 => TensorData::new(numbers(&raw.bytes, f32::from_le_bytes), [size]),
             Dtype::F64 => TensorData::new(numbers(&raw.bytes, f64::from_le_bytes), [size]),
+            // Files from elsewhere are often stored in half precision.
+            Dtype::F16 => {
+                TensorData::new(numbers(&raw.bytes, |bytes| f16::from_le_bytes(bytes).to_f32()), [size])
+            }
+            Dtype::BF16 => {
+                TensorData::new(numbers(&raw.bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()), [size])
+            }
             other => {
                 let found = format!("{other:?}");
                 return Err(TrainError::TensorType { path: path(), tensor: name.to_owned(), found });
@@ -186,6 +194,19 @@ mod tests {
     fn values_come_back() {
         let values = take(&encoded(), "b.weight", &[2, 3]).unwrap().into_data();
         assert_eq!(values.try_to_vec::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    /// 1.5 and −2 are the same number in every type.
+    #[test]
+    fn half_precision_is_read() {
+        for (dtype, bytes) in
+            [(Dtype::F16, [0x00, 0x3e, 0x00, 0xc0]), (Dtype::BF16, [0xc0, 0x3f, 0x00, 0xc0])]
+        {
+            let view = safetensors::tensor::TensorView::new(dtype, vec![2], &bytes).unwrap();
+            let file = safetensors::serialize([("x", view)], None).unwrap();
+            let values = take(&file, "x", &[2]).unwrap().into_data().try_to_vec::<f32>().unwrap();
+            assert_eq!(values, [1.5, -2.0], "{dtype:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use mixlab_core::{Key, Precision, Purpose};
-use mixlab_nn::{ModelConfig, ModelError, parameter_values};
+use mixlab_nn::{ClassifierInput, ModelConfig, ModelError, parameter_values};
 use mixlab_train::{
     ClassifierFolder, Config, DataDescription, EmbedderFolder, ModelFolder, ModelKind, ObjectiveConfig,
     TrainError, describe, read_kind,
@@ -27,22 +27,35 @@ pub struct Subject<A> {
 }
 
 impl Reads {
+    /// What an embedding model reads: its stack is that of a language model, or of a classifier of images.
+    fn embedded(input: ClassifierInput) -> Reads {
+        match input {
+            ClassifierInput::Tokens { vocabulary } => Reads::Text { vocabulary },
+            ClassifierInput::Images(_) => Reads::Classified { input, classes: 1 },
+        }
+    }
+
     /// What the model of a config reads. Of a classifier the data say so, and are read for it.
     fn of(config: &Config) -> Result<Reads, TrainError> {
         match config.objective {
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::MaskedLm { .. }
             | ObjectiveConfig::SequenceToSequence { .. }
-            | ObjectiveConfig::SpanCorruption { .. }
-            | ObjectiveConfig::Contrastive(_) => Ok(Reads::Text { vocabulary: VOCABULARY }),
-            ObjectiveConfig::Classification { .. } => Ok(match describe(config)?.data {
-                DataDescription::Examples { input, classes, .. } => {
-                    Reads::Classified { input, classes: classes.len() }
-                }
-                DataDescription::Text { vocabulary, .. }
-                | DataDescription::Pairs { vocabulary, .. }
-                | DataDescription::Contrastive { vocabulary, .. } => Reads::Text { vocabulary },
-            }),
+            | ObjectiveConfig::SpanCorruption { .. } => Ok(Reads::Text { vocabulary: VOCABULARY }),
+            ObjectiveConfig::Contrastive(_) if !config.objective.may_read_images() => {
+                Ok(Reads::Text { vocabulary: VOCABULARY })
+            }
+            ObjectiveConfig::Contrastive(_) | ObjectiveConfig::Classification { .. } => {
+                Ok(match describe(config)?.data {
+                    DataDescription::Examples { input, classes, .. } => {
+                        Reads::Classified { input, classes: classes.len() }
+                    }
+                    DataDescription::Contrastive { input, .. } => Reads::embedded(input),
+                    DataDescription::Text { vocabulary, .. } | DataDescription::Pairs { vocabulary, .. } => {
+                        Reads::Text { vocabulary }
+                    }
+                })
+            }
         }
     }
 }
@@ -122,7 +135,7 @@ impl Subject<Stack> {
     /// A model that cannot be built again.
     pub fn of_embedder(folder: &EmbedderFolder, device: &Device) -> Result<Self, TrainError> {
         let description = &folder.config;
-        let reads = Reads::Text { vocabulary: description.vocabulary };
+        let reads = Reads::embedded(description.input.of_model());
         let stack = Stack::new(&description.model, reads, 0, device, description.precision)?;
         Ok(Subject::of_stack(stack.with_values(parameter_values(&folder.model)), false)?)
     }

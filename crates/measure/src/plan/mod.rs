@@ -314,13 +314,13 @@ pub(crate) fn arithmetic(config: &Config, description: &Description) -> Multiply
             let targets = config.objective.share_of_targets();
             MultiplyAdds::of_language_model(&config.model, *vocabulary, rows, causal, targets)
         }
-        DataDescription::Contrastive { rows: texts, texts: columns, .. } => {
-            let [accumulation, texts, examples] = [accumulation, *texts, *texts / columns.len().max(1)];
-            let (anchors, candidates) =
-                if columns.len() == 1 { (texts, texts) } else { (examples, texts - examples) };
+        DataDescription::Contrastive { input, rows: all, columns, .. } => {
+            let (all, examples) = (*all, *all / *columns);
+            let (anchors, candidates) = if *columns == 1 { (all, all) } else { (examples, all - examples) };
+            let model = config.model.for_embedder_input(*input).unwrap_or_else(|_| config.model.clone());
             MultiplyAdds {
                 head: (accumulation * anchors * candidates * config.model.width) as u64,
-                ..MultiplyAdds::of_blocks(&config.model, rows, false)
+                ..MultiplyAdds::of_classifier(&model, *input, 0, rows)
             }
         }
         DataDescription::Pairs { vocabulary, lengths, .. } => match config.model.encoder {

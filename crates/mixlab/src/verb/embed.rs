@@ -67,7 +67,7 @@ impl Embed {
         let device = self.device.device.device();
         let folder = EmbedderFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
         let mut texts = open_texts(&self.file, &self.text_field)?;
-        let mut embedder = TextEmbedder::new(&folder, &device, self.batch_tokens);
+        let mut embedder = TextEmbedder::new(&folder, &device, self.batch_tokens)?;
         let mut output = Output::new(target, folder.width())?;
         // Lines on a pipe are worth having when the rest is not wanted; half a file is not.
         let interrupt = if self.out.is_some() { Interrupt::on_signals()? } else { Interrupt::new() };

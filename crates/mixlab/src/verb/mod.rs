@@ -7,7 +7,9 @@ pub mod completions;
 pub mod config;
 pub mod embed;
 pub mod eval;
+pub mod export;
 pub mod generate;
+pub mod import;
 pub mod measure;
 pub mod new;
 pub mod plan;
@@ -30,6 +32,8 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Generate(verb) => verb.run(),
         Verb::Embed(verb) => verb.run(),
         Verb::Search(verb) => verb.run(),
+        Verb::Import(verb) => verb.run(),
+        Verb::Export(verb) => verb.run(),
         Verb::Plan(verb) => verb.run(),
         Verb::Measure(verb) => verb.run(),
         Verb::Tokenizer(verb) => verb.run(),

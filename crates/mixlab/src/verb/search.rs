@@ -85,7 +85,7 @@ impl Search {
         if let Some(path) = &self.texts {
             vectors.texts = Some(self.read_texts(path, vectors.rows())?);
         }
-        let mut embedder = TextEmbedder::new(&folder, &device, TextEmbedder::BATCH_TOKENS);
+        let mut embedder = TextEmbedder::new(&folder, &device, TextEmbedder::BATCH_TOKENS)?;
         let texts: Vec<&str> = queries.iter().map(String::as_str).collect();
         // The vectors of the file are rounded to single precision, so these are too.
         let embedded: Vec<f32> = embedder.embed(&texts)?.into_iter().map(|value| value as f32).collect();

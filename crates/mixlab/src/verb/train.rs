@@ -117,12 +117,28 @@ fn data_text(data: &DataDescription, batch: &str, epochs: f64) -> String {
                 indent(excerpt)
             )
         }
-        DataDescription::Contrastive { vocabulary, rows, train, evaluate, texts } => {
+        DataDescription::Contrastive {
+            input: ClassifierInput::Tokens { vocabulary },
+            rows,
+            train,
+            evaluate,
+            texts,
+            ..
+        } => {
             let texts: Vec<String> = texts.iter().map(|text| indent(text)).collect();
             format!(
                 "  vocabulary {vocabulary}, {train} examples to train on, {evaluate} held out\n  {batch} tokens, {rows} texts \
                  that are told apart at once; the run reads the examples {epochs:.1} times\n\nthe first example\n{}\n",
                 texts.join("\n")
+            )
+        }
+        DataDescription::Contrastive {
+            input: ClassifierInput::Images(image), rows, train, evaluate, ..
+        } => {
+            format!(
+                "  images of {} × {} × {}, {train} to train on, {evaluate} held out\n  {batch} patches, {rows} views that \
+                 are told apart at once; the run reads the images {epochs:.1} times\n",
+                image.height, image.width, image.channels
             )
         }
         DataDescription::Pairs { vocabulary, lengths, real, train, evaluate, source, target, .. } => {

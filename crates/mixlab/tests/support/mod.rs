@@ -27,6 +27,29 @@ pub fn prose(bytes: usize) -> String {
     novel[..end].to_owned()
 }
 
+/// Images of 4 × 4, bright above or bright below, and their labels, as two idx files.
+pub fn images(labels: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let header = |magic: u8, sizes: &[u32]| {
+        let mut bytes = vec![0, 0, 8, magic];
+        sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
+        bytes
+    };
+    let count = labels.len() as u32;
+    let (mut pixels, mut classes) = (header(3, &[count, 4, 4]), header(1, &[count]));
+    for (i, &label) in labels.iter().enumerate() {
+        pixels.extend((0..16u8).map(|p| if (p < 8) == (label == 1) { 200 + i as u8 } else { 3 * i as u8 }));
+    }
+    classes.extend(labels);
+    (pixels, classes)
+}
+
+/// Writes [`images`] as `t-images-idx3-ubyte` and their labels beside them.
+pub fn write_images(desk: &Desk, labels: &[u8]) {
+    let (pixels, classes) = images(labels);
+    desk.write("t-images-idx3-ubyte", pixels);
+    desk.write("t-labels-idx1-ubyte", classes);
+}
+
 impl Desk {
     pub fn new() -> Self {
         let desk = Desk { folder: tempfile::tempdir().expect("a temporary folder"), threads: None };

@@ -122,14 +122,24 @@ impl ChannelConfig {
         }
     }
 
+    /// Width between the matrices in a model of `width` channels: a whole number is exact, others go to the next multiple of 8.
+    pub fn hidden(&self, width: usize) -> usize {
+        match *self {
+            ChannelConfig::Mlp { expansion, .. } | ChannelConfig::Glu { expansion, .. } => {
+                hidden_width(width, expansion)
+            }
+            ChannelConfig::None => 0,
+        }
+    }
+
     /// Multiply–adds of one token.
     pub fn multiply_adds(&self, width: usize) -> u64 {
-        let (matrices, hidden) = match *self {
-            ChannelConfig::Mlp { expansion, .. } => (2, hidden_width(width, expansion)),
-            ChannelConfig::Glu { expansion, .. } => (3, hidden_width(width, expansion)),
-            ChannelConfig::None => (0, 0),
+        let matrices = match self {
+            ChannelConfig::Mlp { .. } => 2,
+            ChannelConfig::Glu { .. } => 3,
+            ChannelConfig::None => 0,
         };
-        (matrices * width * hidden) as u64
+        (matrices * width * self.hidden(width)) as u64
     }
 
     /// The channel mixer of one block, if there is one.

@@ -69,12 +69,13 @@ pub fn verify(path: &Path) -> Result<RunState, TrainError> {
     let checksums = path.join(CHECKSUMS);
     let expected: BTreeMap<String, Checksum> =
         serde_json::from_slice(&storage::read(&checksums)?).map_err(TrainError::damaged(&checksums))?;
-    for name in [model_folder::CONFIG, model_folder::WEIGHTS, model_folder::TOKENIZER, STATE] {
-        if !expected.contains_key(name) {
-            let reason = format!("it does not list {name}");
-            return Err(TrainError::Damaged { path: checksums, reason });
+    let listed = |name: &str| match expected.contains_key(name) {
+        true => Ok(()),
+        false => {
+            Err(TrainError::Damaged { path: checksums.clone(), reason: format!("it does not list {name}") })
         }
-    }
+    };
+    [model_folder::CONFIG, model_folder::WEIGHTS, STATE].into_iter().try_for_each(listed)?;
     for (name, expected) in &expected {
         let path = path.join(name);
         let found = Checksum::of(&storage::read(&path)?);
@@ -86,6 +87,10 @@ pub fn verify(path: &Path) -> Result<RunState, TrainError> {
             let reason = format!("its hash is {}, {} was written", found.xxh3, expected.xxh3);
             return Err(TrainError::Damaged { path, reason });
         }
+    }
+    // Models of images have no tokenizer.
+    if model_folder::read_origin(path)?.tokenizer.is_some() {
+        listed(model_folder::TOKENIZER)?;
     }
     let path = path.join(STATE);
     let state: RunState =

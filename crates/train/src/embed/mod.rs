@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 use mixlab_core::Key;
-use mixlab_data::{ContrastiveBatch, Corpus};
+use mixlab_data::{ContrastiveBatch, Corpus, Tokenizer};
 use mixlab_nn::mixer::Lengths;
 use mixlab_nn::{Mode, ModelConfig};
 use mixlab_objectives::contrastive::Embedder;
 
-use crate::task::TextRows;
+use crate::task::BatchRows;
 use crate::{EmbedderFolder, TrainError};
 use batches::{Batch, RowLength, batches};
 
@@ -21,6 +21,8 @@ use batches::{Batch, RowLength, batches};
 /// change nothing in the result beyond rounding.
 pub struct TextEmbedder<'a> {
     folder: &'a EmbedderFolder,
+    tokenizer: &'a Tokenizer,
+    longest: usize,
     device: &'a Device,
     tokens: usize,
     row_length: RowLength,
@@ -34,14 +36,18 @@ impl<'a> TextEmbedder<'a> {
 
     /// An embedder with batches of at most `tokens` positions, padding included; what is longer goes alone. `device` is the one
     /// that the folder was loaded onto.
-    pub fn new(folder: &'a EmbedderFolder, device: &'a Device, tokens: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`TrainError::ReadsImages`].
+    pub fn new(folder: &'a EmbedderFolder, device: &'a Device, tokens: usize) -> Result<Self, TrainError> {
+        let (tokenizer, longest) = folder.texts()?;
         let row_length = row_length(&folder.config.model);
-        TextEmbedder { folder, device, tokens, row_length, rows: 0, cut: 0 }
+        Ok(TextEmbedder { folder, tokenizer, longest, device, tokens, row_length, rows: 0, cut: 0 })
     }
 
-    /// Tokens of the longest text that is not cut, with the one that begins it.
+    /// Tokens of the longest text that is not cut, with those around it.
     pub fn longest(&self) -> usize {
-        self.folder.config.length
+        self.longest
     }
 
     /// Texts embedded so far.
@@ -63,9 +69,10 @@ impl<'a> TextEmbedder<'a> {
         if let Some(row) = texts.iter().position(|text| text.trim().is_empty()) {
             return Err(TrainError::EmptyText { row: self.rows + row + 1 });
         }
-        let corpus = Corpus::encode(&self.folder.tokenizer, &texts.iter().collect())?;
-        let longest = self.longest();
-        let whole: Vec<usize> = (0..texts.len()).map(|row| corpus.document(row).len() + 1).collect();
+        let corpus = Corpus::encode(self.tokenizer, &texts.iter().collect())?;
+        let longest = self.longest;
+        let frame = self.tokenizer.frame();
+        let whole: Vec<usize> = (0..texts.len()).map(|row| frame.row(corpus.document(row).len())).collect();
         let lengths: Vec<usize> = whole.iter().map(|&length| length.min(longest)).collect();
         let width = self.folder.width();
         let mut values = vec![0.0; texts.len() * width];
@@ -83,11 +90,10 @@ impl<'a> TextEmbedder<'a> {
 
     /// Embeddings `[rows, width]` of one batch.
     fn compute(&self, corpus: &Corpus, batch: &Batch) -> Tensor<2> {
-        let tokenizer = &self.folder.tokenizer;
         let texts = batch.rows.iter().map(|&row| corpus.document(row));
-        let ends = [tokenizer.end_of_text(), tokenizer.padding()];
-        let batch = ContrastiveBatch::of_rows(texts, batch.length, ends);
-        let rows = TextRows { batch: &batch, mode: Mode::Eval, key: Key::root(0), device: self.device };
+        let batch = ContrastiveBatch::of_rows(texts, batch.length, self.tokenizer.frame());
+        let (device, precision) = (self.device, self.folder.config.precision);
+        let rows = BatchRows { batch: &batch, mode: Mode::Eval, key: Key::root(0), device, precision };
         rows.embed(&self.folder.model, 0..batch.rows, false)
     }
 }

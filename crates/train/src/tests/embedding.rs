@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use mixlab_core::Diagnose;
 use mixlab_core::config::{Resolved, resolve};
 
+use super::classifying::write_images;
 use super::{go_on, timeless_metrics};
 use crate::{
     Config, EmbedderFolder, Interrupt, ModelFolder, Outcome, Silent, TrainError, contrastive_task, describe,
@@ -40,7 +41,8 @@ fn resolved(folder: &Path, sets: &[&str]) -> Resolved<Config> {
         "#,
         folder.join("all.tsv").display(),
     );
-    let sets: Vec<String> = sets.iter().map(|set| set.to_string()).collect();
+    let sets: Vec<String> =
+        sets.iter().map(|set| set.replace("FOLDER", &folder.display().to_string())).collect();
     resolve(&[("test.toml".into(), toml)], &sets).unwrap()
 }
 
@@ -51,15 +53,23 @@ pub(super) fn train(folder: &Path, out: &str, sets: &[&str]) -> Result<Outcome, 
 pub(super) fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     write_texts(dir.path());
+    write_images(dir.path());
     dir
 }
 
-const KINDS: [&[&str]; 5] = [
+const KINDS: [&[&str]; 6] = [
     &[],
     &["objective.examples=triples", "objective.hard_negative_weight=2.0"],
     &["objective.examples=sentences"],
     &["objective.examples=labelled"],
     &["objective.directions=both", "objective.temperature={kind=\"clamped\", initial=0.1}"],
+    &[
+        "objective.examples=images",
+        "data.train=[\"FOLDER/t-images-idx3-ubyte\"]",
+        "data.augment={ flip = true, shift = 1 }",
+        "model.patch.size=2",
+        "model.embedder.pooling=class_token",
+    ],
 ];
 
 /// A run of every kind goes to its end, and what is stopped goes on to the same bytes.
@@ -74,6 +84,7 @@ fn a_resumed_run_of_every_kind_is_the_same_to_the_byte() {
             let _ = fs::remove_dir_all(halves.join("checkpoints").join(step));
         }
         fs::remove_dir_all(halves.join("model")).unwrap();
+        assert_eq!(crate::checkpoint::find(&halves).unwrap().good.unwrap().state.step, 4, "{kind:?}");
         assert!(matches!(go_on(&halves).unwrap(), Outcome::Finished(_)));
         let read = |run: &str, name: &str| fs::read(dir.path().join(run).join(name)).unwrap();
         for name in ["model/model.safetensors", "model/config.json"] {

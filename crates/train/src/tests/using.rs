@@ -13,7 +13,7 @@ fn texts() -> Vec<String> {
 }
 
 fn embed(folder: &EmbedderFolder, texts: &[&str], tokens: usize) -> Vec<f64> {
-    TextEmbedder::new(folder, &Device::flex(), tokens).embed(texts).unwrap()
+    TextEmbedder::new(folder, &Device::flex(), tokens).unwrap().embed(texts).unwrap()
 }
 
 /// Mixers that are safe with padding, one that is not, and one of a single length.
@@ -54,7 +54,7 @@ fn trained(folder: &Path) -> EmbedderFolder {
 fn windows_are_counted_through_and_long_texts_lose_their_ends() {
     let dir = folder();
     let (folder, device) = (trained(dir.path()), Device::flex());
-    let mut embedder = TextEmbedder::new(&folder, &device, TextEmbedder::BATCH_TOKENS);
+    let mut embedder = TextEmbedder::new(&folder, &device, TextEmbedder::BATCH_TOKENS).unwrap();
     // Eleven letters follow the token that begins a text.
     let values = embedder.embed(&["12345678901", "123456789012", "b"]).unwrap();
     assert_eq!((embedder.rows(), embedder.cut(), embedder.longest()), (3, 1, 12));

@@ -3,35 +3,56 @@
 use std::path::{Path, PathBuf};
 
 use mixlab_data::{
-    ContrastiveKind, ContrastiveRows, ContrastiveTexts, DataConfig, load_contrastive, read_scored_pairs,
+    ContrastiveKind, ContrastiveRows, ContrastiveTexts, DataConfig, LabelledData, load_contrastive,
+    load_labelled, read_scored_pairs,
 };
 use mixlab_train::{
-    Config, EmbedderFolder, EmbeddingQuality, NEIGHBOURS, ObjectiveConfig, evaluate_embedder,
+    Config, EmbedderFolder, EmbedderInput, EmbeddingQuality, NEIGHBOURS, ObjectiveConfig, TrainError,
+    evaluate_embedder,
 };
 
 use super::Eval;
 use crate::failure::{Exit, Failure, ProgramError};
 use crate::output::{columns, print, print_json, tell};
 
-/// What is measured on, what classes are told by, and scores.
+/// Texts of the same.
 struct Texts {
     measured: ContrastiveTexts,
     references: Option<ContrastiveTexts>,
     scores: Option<Vec<f64>>,
 }
 
+/// What is measured on, what classes are told by, and scores.
+type Rows = (ContrastiveRows, Option<ContrastiveRows>, Option<Vec<f64>>);
+
 impl Eval {
     pub(super) fn run_embeddings(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {
         let device = self.device.device.device();
         let folder = EmbedderFolder::load(path, &device)?;
+        let (measured, references, scores) = match folder.config.input {
+            EmbedderInput::Texts { .. } => self.texts(&folder, run)?,
+            EmbedderInput::Images { .. } => self.images(&folder, run)?,
+        };
+        let batch = self.batch.or(run.map(|config| config.evaluate.batch)).unwrap_or(64);
+        let (references, scores) = (references.as_ref(), scores.as_deref());
+        let place = (&device, folder.config.precision);
+        let quality = evaluate_embedder(&folder.model, &measured, references, scores, batch, place)?;
+        match self.json {
+            true => print_json(&quality)?,
+            false => print(&describe(&quality))?,
+        }
+        Ok(Exit::Done)
+    }
+
+    fn texts(&self, folder: &EmbedderFolder, run: Option<&Config>) -> Result<Rows, Failure> {
         let texts = match &self.score_field {
             Some(field) => self.scored(field, run)?,
-            None => self.together(&folder, run)?,
+            None => self.together(folder, run)?,
         };
         let rows = |texts: &ContrastiveTexts| -> Result<ContrastiveRows, Failure> {
             let rows = folder.rows(texts, "held-out")?;
             if rows.cut() > 0 {
-                let length = folder.config.length;
+                let (_, length) = folder.texts()?;
                 tell(&format!(
                     "note: {} texts are longer than {length} tokens and lose their ends",
                     rows.cut()
@@ -41,14 +62,32 @@ impl Eval {
         };
         let measured = rows(&texts.measured)?;
         let references = texts.references.as_ref().map(rows).transpose()?;
-        let batch = self.batch.or(run.map(|config| config.evaluate.batch)).unwrap_or(64);
-        let (references, scores) = (references.as_ref(), texts.scores.as_deref());
-        let quality = evaluate_embedder(&folder.model, &measured, references, scores, (batch, &device))?;
-        match self.json {
-            true => print_json(&quality)?,
-            false => print(&describe(&quality))?,
+        Ok((measured, references, texts.scores))
+    }
+
+    /// Images with classes: the files, or what the run is measured on. With a run the images it was trained on tell the classes.
+    fn images(&self, folder: &EmbedderFolder, run: Option<&Config>) -> Result<Rows, Failure> {
+        let config = self.with_fields(run);
+        let files = self.files.clone();
+        let config = match (run, files.is_empty()) {
+            (Some(_), true) => config,
+            (Some(_), false) => DataConfig { evaluate: files, ..config },
+            (None, _) => DataConfig { train: files, evaluate: Vec::new(), evaluate_fraction: 0.0, ..config },
+        };
+        let nothing = || ProgramError::NothingToMeasure { path: self.model.clone() };
+        if config.train.is_empty() {
+            return Err(nothing().into());
         }
-        Ok(Exit::Done)
+        let LabelledData::Images { train, evaluate } = load_labelled(&config)? else {
+            return Err(TrainError::ReadsImages { path: self.model.clone() }.into());
+        };
+        match (run, evaluate) {
+            (None, _) => Ok((folder.image_rows(train)?, None, None)),
+            (Some(_), Some(held_out)) => {
+                Ok((folder.image_rows(held_out)?, Some(folder.image_rows(train)?), None))
+            }
+            (Some(_), None) => Err(nothing().into()),
+        }
     }
 
     /// The pairs of the files, or of those the run is measured on, with their scores.

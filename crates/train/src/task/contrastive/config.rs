@@ -75,11 +75,11 @@ impl ContrastiveConfig {
                 remedy: "use `objective.temperature.kind = \"clamped\"` or \"fixed\"".into(),
             });
         }
-        let one_tower = matches!(self.examples, ContrastiveKind::Sentences | ContrastiveKind::Labelled);
+        let one_tower = !matches!(self.examples, ContrastiveKind::Pairs | ContrastiveKind::Triples);
         if one_tower && self.directions == Directions::Both {
             return Err(TrainError::Conflict {
                 first: "objective.directions = \"both\"".into(),
-                second: "examples of one text".into(),
+                second: "examples of one text or image".into(),
                 reason: "every row is an anchor already".into(),
                 remedy: "leave out `objective.directions`".into(),
             });
@@ -95,7 +95,7 @@ impl ContrastiveConfig {
                 let shift = self.hard_negative_weight.ln();
                 Layout::TwoTowers { pairs: examples, negatives: 1, shift }
             }
-            ContrastiveKind::Sentences => Layout::TwoViews { items: examples },
+            ContrastiveKind::Sentences | ContrastiveKind::Images => Layout::TwoViews { items: examples },
             ContrastiveKind::Labelled => Layout::Labelled { labels: labels.unwrap_or_default().to_vec() },
         }
     }

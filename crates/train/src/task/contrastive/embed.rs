@@ -1,10 +1,10 @@
-//! Texts on their way through an embedding model.
+//! Texts and images on their way through an embedding model.
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor};
-use mixlab_core::Key;
-use mixlab_data::{ContrastiveBatch, ContrastiveRows};
+use burn::tensor::{Device, Tensor, TensorData};
+use mixlab_core::{Key, Precision};
+use mixlab_data::{ContrastiveBatch, ContrastiveRows, RowInputs};
 use mixlab_kernels::Mask;
 use mixlab_nn::{Context, EmbeddingModel, Mode};
 use mixlab_objectives::contrastive::{Embedder, chunks};
@@ -12,40 +12,52 @@ use mixlab_objectives::contrastive::{Embedder, chunks};
 use crate::token_ids::token_ids;
 
 /// The rows of a batch.
-pub(crate) struct TextRows<'a> {
+pub(crate) struct BatchRows<'a> {
     pub batch: &'a ContrastiveBatch,
     pub mode: Mode,
     pub key: Key,
     /// Without gradient tracking.
     pub device: &'a Device,
+    /// That of the model.
+    pub precision: Precision,
 }
 
-impl Embedder<EmbeddingModel> for TextRows<'_> {
+impl Embedder<EmbeddingModel> for BatchRows<'_> {
     fn rows(&self) -> usize {
         self.batch.rows
     }
 
     fn embed(&self, model: &EmbeddingModel, rows: Range<usize>, tracked: bool) -> Tensor<2> {
-        let (length, count) = (self.batch.length, rows.len());
-        let at = rows.start * length..rows.end * length;
         let device = if tracked { self.device.clone().autodiff() } else { self.device.clone() };
-        let tokens = token_ids(&self.batch.ids[at.clone()], [count, length], &device);
-        let real = &self.batch.padding[at];
-        let padding = real.contains(&false).then(|| real.into());
-        let context = Context {
+        let context = |padding| Context {
             mode: self.mode,
             causal: false,
             key: self.key,
-            samples: self.batch.samples[rows].into(),
+            samples: self.batch.samples[rows.clone()].into(),
             mask: Mask { padding, segments: None },
             start: 0,
             memory: None,
         };
-        model.embed_tokens(tokens, &context)
+        match &self.batch.inputs {
+            RowInputs::Tokens { length, ids, padding } => {
+                let at = rows.start * length..rows.end * length;
+                let tokens = token_ids(&ids[at.clone()], [rows.len(), *length], &device);
+                let real = &padding[at];
+                let padding = real.contains(&false).then(|| real.into());
+                model.embed_tokens(tokens, &context(padding))
+            }
+            RowInputs::Images { shape, pixels } => {
+                let at = rows.start * shape.values()..rows.end * shape.values();
+                let shape = [rows.len(), shape.height, shape.width, shape.channels];
+                let pixels = TensorData::new(pixels[at].to_vec(), shape);
+                let images = Tensor::from_data(pixels, (&device, self.precision.dtype()));
+                model.embed_images(images, &context(None))
+            }
+        }
     }
 }
 
-impl TextRows<'_> {
+impl BatchRows<'_> {
     /// Embeddings of all rows, `chunk` at a time.
     pub fn all(&self, model: &EmbeddingModel, chunk: usize) -> Tensor<2> {
         Tensor::cat(
@@ -61,11 +73,12 @@ pub(super) fn embed_column(
     rows: &ContrastiveRows,
     column: usize,
     batch: usize,
-    device: &Device,
+    (device, precision): (&Device, Precision),
 ) -> Tensor<2> {
     let embed = |examples: Range<usize>| {
         let batch = rows.column(column, examples);
-        TextRows { batch: &batch, mode: Mode::Eval, key: Key::root(0), device }.all(model, batch.rows)
+        BatchRows { batch: &batch, mode: Mode::Eval, key: Key::root(0), device, precision }
+            .all(model, batch.rows)
     };
     Tensor::cat(chunks(rows.len(), batch).into_iter().map(embed).collect(), 0)
 }

@@ -1,6 +1,7 @@
-//! Embeddings that lie close where texts belong together.
+//! Embeddings that lie close where texts or images belong together.
 
 mod config;
+mod data;
 mod embed;
 mod quality;
 
@@ -9,20 +10,17 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use mixlab_core::{Key, Purpose};
-use mixlab_data::{
-    ContrastiveBatch, ContrastiveKind, ContrastiveRows, ContrastiveTexts, ContrastiveTraining, DataError,
-    Tokenizer, load_contrastive,
-};
+use mixlab_data::{ContrastiveBatch, ContrastiveKind, ContrastiveRows};
 use mixlab_kernels::profile::{Pass, pass};
-use mixlab_nn::mixer::Lengths;
-use mixlab_nn::{EmbeddingModel, Mode, ModelConfig, add_gradients, unit_length};
+use mixlab_nn::{EmbeddingModel, Mode, add_gradients, unit_length};
 use mixlab_objectives::contrastive::{
     Contrast, EmbeddingLoss, Geometry, Layout, Monitors, cached_gradients, chunks,
 };
 use mixlab_objectives::representation::{neighbour_accuracy, ranks, recall};
 
 pub use config::ContrastiveConfig;
-pub(crate) use embed::TextRows;
+pub(crate) use data::{ContrastiveData, image_shape, text_rows};
+pub(crate) use embed::BatchRows;
 use embed::embed_column;
 pub use quality::{EmbeddingQuality, NEIGHBOURS, evaluate_embedder};
 
@@ -30,72 +28,11 @@ use super::{Evaluation, Task, Update};
 use crate::embedder_folder::EmbedderDescription;
 use crate::learner::{Learner, LearnerState};
 use crate::model_folder::{FORMAT, write_model};
-use crate::observer::Observer;
-use crate::prepare::keep_tokenizer;
 use crate::storage::StagedFolder;
 use crate::{Config, Description, ObjectiveConfig, TrainError};
 
 /// Parameter that holds log 1/τ where the temperature is learned.
 const LOG_SCALE: &str = "log_scale";
-
-/// Texts that belong together, ready for batches.
-pub(crate) struct ContrastiveData {
-    pub tokenizer: Tokenizer,
-    pub train: ContrastiveTraining,
-    pub evaluation: Option<ContrastiveRows>,
-}
-
-impl ContrastiveData {
-    /// Reads the data of a run; its tokenizer is kept in the run folder.
-    pub fn new(
-        config: &Config,
-        objective: &ContrastiveConfig,
-        run: Option<&Path>,
-        observer: &mut dyn Observer,
-    ) -> Result<Self, TrainError> {
-        observer.phase("reading the data");
-        let split = load_contrastive(&config.data, objective.examples)?;
-        let tokenizer = keep_tokenizer(config, run, &split.train.texts(), observer)?;
-        observer.phase("tokenizing");
-        let length = config.train.length;
-        let rows =
-            |texts: &ContrastiveTexts, part| text_rows(texts, &tokenizer, (&config.model, length), part);
-        let evaluation = match split.evaluate.is_empty() {
-            true => None,
-            false => Some(rows(&split.evaluate, "held-out")?),
-        };
-        let train = rows(&split.train, "training")?;
-        if train.cut() > 0 {
-            observer.notice(&format!(
-                "{} texts are longer than `train.length` = {length} tokens and lose their ends",
-                train.cut()
-            ));
-        }
-        let repeated = split.train.repeated();
-        if repeated > 0 {
-            let treated = match objective.mask_same {
-                true => "they are never each other's negatives",
-                false => "they are each other's negatives, since `objective.mask_same` is off",
-            };
-            observer
-                .notice(&format!("{repeated} of {} examples repeat earlier ones: {treated}", train.len()));
-        }
-        let (batch, accumulation, seed) = (config.train.batch, config.train.accumulation, config.run.seed);
-        let train = ContrastiveTraining::new(train, batch, accumulation, seed)?;
-        Ok(ContrastiveData { tokenizer, train, evaluation })
-    }
-}
-
-/// Texts as rows of at most `length` tokens, or where the model takes one length only, of as many.
-pub(crate) fn text_rows(
-    texts: &ContrastiveTexts,
-    tokenizer: &Tokenizer,
-    (model, length): (&ModelConfig, usize),
-    part: &'static str,
-) -> Result<ContrastiveRows, DataError> {
-    let full = matches!(model.lengths(false), Lengths::Exactly(_));
-    ContrastiveRows::new(texts, tokenizer, (length, full), part)
-}
 
 /// An embedding model under training.
 pub struct ContrastiveTask {
@@ -129,6 +66,10 @@ impl ContrastiveTask {
     fn log_scale(&self, model: &EmbeddingModel) -> f64 {
         let fixed = -self.objective.temperature.initial().ln();
         model.log_scale().map_or(fixed, |value| value.into_scalar::<f64>())
+    }
+
+    fn rows<'a>(&'a self, batch: &'a ContrastiveBatch, mode: Mode, key: Key) -> BatchRows<'a> {
+        BatchRows { batch, mode, key, device: &self.device, precision: self.config.run.precision }
     }
 
     /// The rows at a time that go through the model.
@@ -167,10 +108,10 @@ impl ContrastiveTask {
             let batch = self.data.train.batch(step, micro);
             let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
             let contrast = self.contrast(&layout, &batch.identities, log_scale);
-            let rows = TextRows { batch: &batch, mode: Mode::Train, key: noise, device: &self.device };
+            let rows = self.rows(&batch, Mode::Train, noise);
             let chunks = chunks(batch.rows, at_most(chunk, batch.rows));
             let cached = pass(Pass::Backward, || cached_gradients(model, &rows, &chunks, &contrast));
-            update.tokens += batch.real_positions();
+            update.tokens += batch.real_positions(self.data.image_positions());
             update.weight += batch.examples as f64;
             update.loss += cached.stage.loss / parts as f64;
             let candidates = layout.candidates().len() - usize::from(layout.candidates().start == 0);
@@ -213,8 +154,7 @@ impl ContrastiveTask {
                 _ => Mode::Eval,
             };
             let key = self.key().purpose(Purpose::Dropout).site("evaluation");
-            let all = TextRows { batch: &batch, mode, key, device: &self.device };
-            let embeddings = all.all(model, self.chunk(batch.rows));
+            let embeddings = self.rows(&batch, mode, key).all(model, self.chunk(batch.rows));
             let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
             let found = self.contrast(&layout, &batch.identities, log_scale).evaluate(&embeddings);
             loss += found.loss * batch.examples as f64;
@@ -228,11 +168,9 @@ impl ContrastiveTask {
             format: FORMAT,
             model: self.config.model.clone(),
             objective: self.config.objective.clone(),
-            vocabulary: self.data.tokenizer.vocabulary(),
-            length: self.config.train.length,
+            input: self.data.description(&self.config),
             precision: self.config.run.precision,
             temperature: (-self.objective.temperature.clamp(self.log_scale(model))).exp(),
-            tokenizer: self.data.tokenizer.fingerprint(),
             weights: None,
         }
     }
@@ -249,7 +187,8 @@ impl Task for ContrastiveTask {
         let Some(rows) = &self.data.evaluation else { return Ok(None) };
         let model = self.learner.outcome();
         let (loss, count) = self.held_out_loss(&model, rows);
-        let embedded = |column| embed_column(&model, rows, column, self.config.evaluate.batch, &self.device);
+        let place = (&self.device, self.config.run.precision);
+        let embedded = |column| embed_column(&model, rows, column, self.config.evaluate.batch, place);
         let first = embedded(0);
         let second = (rows.columns() > 1).then(|| embedded(1));
         let accuracy = match (&second, rows.labels()) {
@@ -266,7 +205,7 @@ impl Task for ContrastiveTask {
     }
 
     fn save(&self, folder: &mut StagedFolder) -> Result<BTreeMap<String, LearnerState>, TrainError> {
-        self.learner.save_alone(folder, &self.description(self.learner.model()), Some(&self.data.tokenizer))
+        self.learner.save_alone(folder, &self.description(self.learner.model()), self.data.tokenizer())
     }
 
     fn load(&mut self, folder: &Path, learners: &BTreeMap<String, LearnerState>) -> Result<(), TrainError> {
@@ -275,7 +214,7 @@ impl Task for ContrastiveTask {
 
     fn save_outcome(&self, folder: &mut StagedFolder) -> Result<(), TrainError> {
         let model = self.learner.outcome();
-        write_model(folder, &self.description(&model), &model, Some(&self.data.tokenizer))
+        write_model(folder, &self.description(&model), &model, self.data.tokenizer())
     }
 
     fn describe(&self) -> Description {

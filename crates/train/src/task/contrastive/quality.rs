@@ -1,6 +1,7 @@
 //! What the embeddings of a trained model are good for.
 
 use burn::tensor::{Device, Tensor};
+use mixlab_core::Precision;
 use mixlab_data::ContrastiveRows;
 use mixlab_nn::{EmbeddingModel, unit_length};
 use mixlab_objectives::contrastive::Geometry;
@@ -33,17 +34,18 @@ pub struct EmbeddingQuality {
     /// Of scored pairs: Spearman's correlation of cosines and scores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spearman: Option<f64>,
-    /// Of labelled texts: share whose class most of the nearest [`NEIGHBOURS`] have, among the training texts if there are any, and
+    /// Of labelled texts and images: share whose class most of the nearest [`NEIGHBOURS`] have, among the training texts if there are any, and
     /// else among the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub neighbour_accuracy: Option<f64>,
-    /// Of labelled texts with training texts beside them: share that a linear classifier of the embeddings tells right.
+    /// Of labelled texts and images with those of the training beside them: share that a linear classifier of the embeddings tells right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe_accuracy: Option<f64>,
 }
 
-/// Measures a model on texts. Pairs are measured by what they find, or where they have scores by how well cosines follow them;
-/// labelled texts by what their neighbours and a linear classifier tell, which learns from `references`.
+/// Measures a model on texts or images. Pairs are measured by what they find, or where they have scores by how well cosines follow them;
+/// labelled texts and images by what their neighbours and a linear classifier tell, which learns from `references`.
+/// `batch` examples go through the model at once; `place` is where it lives and its type.
 ///
 /// # Errors
 /// [`TrainError::EmbeddingNotFinite`] of a model that diverged.
@@ -55,10 +57,11 @@ pub fn evaluate_embedder(
     rows: &ContrastiveRows,
     references: Option<&ContrastiveRows>,
     scores: Option<&[f64]>,
-    (batch, device): (usize, &Device),
+    batch: usize,
+    place: (&Device, Precision),
 ) -> Result<EmbeddingQuality, TrainError> {
     let embedded = |rows, column| -> Result<Tensor<2>, TrainError> {
-        let found = embed_column(model, rows, column, batch, device);
+        let found = embed_column(model, rows, column, batch, place);
         let values: Vec<f64> = found.to_data().iter().collect();
         check_finite(&values, found.dims()[1], 0)?;
         // Embeddings of a model without normalisation have any length.
