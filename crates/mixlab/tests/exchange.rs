@@ -116,7 +116,7 @@ fn training_goes_on_from_an_imported_model() {
 /// What is wrong with a folder, how it comes to be so, and words of the error.
 type Case = (&'static str, fn(&Desk), &'static [&'static str]);
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     ("another type", |desk| set(desk, "config.json", "model_type", json!("mpnet")), &["mpnet", "imported"]),
     (
         "relative positions",
@@ -140,6 +140,11 @@ const CASES: [Case; 9] = [
         "two ways of pooling",
         |desk| set(desk, "1_Pooling/config.json", "pooling_mode_max_tokens", json!(true)),
         &["max_tokens", "mean_tokens"],
+    ),
+    (
+        "no room for a text",
+        |desk| set(desk, "sentence_bert_config.json", "max_seq_length", json!(2)),
+        &["rows of 2 tokens have no room"],
     ),
     (
         "a strange step",

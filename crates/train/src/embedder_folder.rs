@@ -93,7 +93,10 @@ impl EmbedderFolder {
             EmbedderInput::Images { .. } => None,
             EmbedderInput::Texts { length, tokenizer: expected, .. } => {
                 config.model.check_length(*length, false)?;
-                Some(read_tokenizer(path, expected)?)
+                let tokenizer = read_tokenizer(path, expected)?;
+                let mismatch = |reason| TrainError::TokenizerMismatch { path: path.to_owned(), reason };
+                check_room(&tokenizer, *length).map_err(mismatch)?;
+                Some(tokenizer)
             }
         };
         let learned = contrastive(&config.objective).filter(|objective| objective.temperature.is_learned());
@@ -141,6 +144,17 @@ impl EmbedderFolder {
     /// Numbers of an embedding.
     pub fn width(&self) -> usize {
         self.config.model.embedder.width.unwrap_or(self.config.model.width)
+    }
+}
+
+/// Whether rows of `length` tokens have room for a text, or why not.
+pub(crate) fn check_room(tokenizer: &Tokenizer, length: usize) -> Result<(), String> {
+    let around = tokenizer.frame().tokens();
+    match length > around {
+        true => Ok(()),
+        false => {
+            Err(format!("rows of {length} tokens have no room for a text between the {around} around it"))
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::names::{
     self, POSITIONS, PREFIXES, PROJECTION, THEIR_POSITIONS, THEIR_TOKENS, THEIR_TYPES, TOKENS, TYPES,
 };
 use super::pipeline::Pipeline;
+use crate::embedder_folder::check_room;
 use crate::model_folder::{CONFIG, FORMAT, TOKENIZER, WEIGHTS, write_model};
 use crate::storage::StagedFolder;
 use crate::task::ContrastiveConfig;
@@ -57,6 +58,11 @@ pub fn import_embedder(from: &Path, out: &Path) -> Result<Imported, TrainError> 
     let tokenizer = read_tokenizer(from, &pipeline, architecture.vocabulary)?;
     let longest = architecture.model.max_length;
     let length = pipeline.length.unwrap_or(longest).min(longest);
+    check_room(&tokenizer, length).map_err(|reason| TrainError::Foreign {
+        path: from.to_owned(),
+        reason,
+        remedy: "raise `max_seq_length` in sentence_bert_config.json".into(),
+    })?;
     let description = describe(&architecture, &pipeline, &tokenizer, length)?;
     let device = Device::flex();
     let input = description.input.of_model();
