@@ -163,3 +163,24 @@ evaluate.batch = 8
     desk.bad(2, &mixed, &["data.augment.mixup", "a view of neither"]);
     assert!(!desk.exists("b"));
 }
+
+/// All rows at once take 2.2 GiB; `configs/bench/pairs-65536.toml` is the same with sixteen times as many.
+#[test]
+fn four_thousand_pairs_take_little_memory_in_chunks() {
+    let desk = Desk::new();
+    let pairs: String = (0..4096).map(|i| format!("number {i}\t{} is one\n", i * 7919 % 100_003)).collect();
+    desk.write("pairs.tsv", format!("source\ttarget\n{pairs}"));
+    desk.write(
+        "config.toml",
+        r#"
+data.train = ["pairs.tsv"]
+tokenizer.kind = "byte"
+objective = { kind = "contrastive", directions = "both", chunk = 128 }
+model = { width = 128, depth = 2, max_length = 16, mixer = { kind = "softmax_attention" } }
+train = { batch = 4096, length = 16 }
+"#,
+    );
+    let measured = ["measure", "step", "config.toml", "--warm-up", "0", "--rounds", "1", "--json"];
+    let measured: Value = serde_json::from_str(&desk.good(&measured).stdout).unwrap();
+    assert!(measured["peak_rss_mib"].as_f64().unwrap() < 400.0, "{measured}");
+}
