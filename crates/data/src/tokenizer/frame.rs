@@ -1,5 +1,6 @@
 //! The tokens around a text, for models that read one text at a time.
 
+use serde_json::{Value, json};
 use tokenizers::Tokenizer as Pipeline;
 
 /// What stands before and behind the tokens of a text, and what fills the rest of its row.
@@ -20,8 +21,8 @@ pub struct Frame {
 const PROBE: &str = "a";
 
 impl Frame {
-    /// As the pipeline's post-processor frames a text; `begin` alone where it adds nothing.
-    pub(super) fn of(pipeline: &Pipeline, begin: u32, padding: u32) -> Result<Self, String> {
+    /// As the pipeline's post-processor frames a text, or where it adds nothing, `begin` alone; and whether the post-processor does.
+    pub(super) fn of(pipeline: &Pipeline, begin: u32, padding: u32) -> Result<(Self, bool), String> {
         let ids = |framed: bool| -> Result<Vec<u32>, String> {
             let encoding = pipeline.encode_fast(PROBE, framed).map_err(|error| error.to_string())?;
             Ok(encoding.get_ids().to_vec())
@@ -32,10 +33,30 @@ impl Frame {
         match at {
             Some(at) if framed.len() > bare.len() => {
                 let suffix = framed[at + bare.len()..].to_vec();
-                Ok(Frame { prefix: framed[..at].to_vec(), suffix, padding })
+                Ok((Frame { prefix: framed[..at].to_vec(), suffix, padding }, true))
             }
-            _ => Ok(Frame { prefix: vec![begin], suffix: Vec::new(), padding }),
+            _ => Ok((Frame { prefix: vec![begin], suffix: Vec::new(), padding }, false)),
         }
+    }
+
+    /// A post-processor that frames texts so, in the format of the Hugging Face library. `name` gives the names of tokens.
+    pub(super) fn post_processor(&self, name: impl Fn(u32) -> Option<String>) -> Value {
+        let named = |ids: &[u32]| ids.iter().filter_map(|&id| Some((id, name(id)?))).collect::<Vec<_>>();
+        let (prefix, suffix) = (named(&self.prefix), named(&self.suffix));
+        let special = |(_, name): &(u32, String)| json!({"SpecialToken": {"id": name, "type_id": 0}});
+        let around = |texts: &[&str]| {
+            let texts = texts.iter().map(|text| json!({"Sequence": {"id": text, "type_id": 0}}));
+            let all = prefix.iter().map(special).chain(texts).chain(suffix.iter().map(special));
+            all.collect::<Value>()
+        };
+        let entry =
+            |(id, name): &(u32, String)| (name.clone(), json!({"id": name, "ids": [id], "tokens": [name]}));
+        let special_tokens: serde_json::Map<String, Value> =
+            prefix.iter().chain(&suffix).map(entry).collect();
+        json!({
+            "type": "TemplateProcessing", "single": around(&["A"]), "pair": around(&["A", "B"]),
+            "special_tokens": special_tokens,
+        })
     }
 
     /// Number of tokens around a text.
@@ -119,5 +140,10 @@ mod tests {
     fn without_a_rule_the_end_of_text_stands_in_front() {
         let tokenizer = tokenizer(serde_json::Value::Null);
         assert_eq!(*tokenizer.frame(), Frame { prefix: vec![2], suffix: vec![], padding: 0 });
+        // Written down for others, it is read as it was meant.
+        let stated = tokenizer.framed_json();
+        assert_ne!(stated, tokenizer.json());
+        let again = Tokenizer::from_json(&stated).unwrap();
+        assert_eq!((again.frame(), again.framed_json()), (tokenizer.frame(), stated));
     }
 }

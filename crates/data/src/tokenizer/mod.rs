@@ -56,6 +56,8 @@ pub struct Tokenizer {
     padding: u32,
     mask: Option<u32>,
     frame: Frame,
+    /// Whether `json` says what stands around a text.
+    frame_is_stated: bool,
     /// How the model spells bytes.
     characters: [char; 256],
     /// Ids are the bytes themselves.
@@ -129,7 +131,7 @@ impl Tokenizer {
         let special = special.chain([end_of_text, padding]).chain(mask).collect();
         let detokenizer = Detokenizer::of(&pipeline, vocabulary);
         let segmenter = our_segmenter(&pipeline);
-        let frame = Frame::of(&pipeline, end_of_text, padding)?;
+        let (frame, frame_is_stated) = Frame::of(&pipeline, end_of_text, padding)?;
         let bytewise = segmenter.is_some() && vocabulary == layout::BASE_TOKENS;
         Ok(Tokenizer {
             pipeline,
@@ -141,6 +143,7 @@ impl Tokenizer {
             padding,
             mask,
             frame,
+            frame_is_stated,
             characters: layout::byte_characters(),
             bytewise,
             segmenter,
@@ -187,6 +190,14 @@ impl Tokenizer {
     /// The token that hides others in masked language models.
     pub fn mask_token(&self) -> Option<u32> {
         self.mask
+    }
+
+    /// The contents of a `tokenizer.json` that says what stands around a text, for programs that go by it alone.
+    pub fn framed_json(&self) -> String {
+        let value = (!self.frame_is_stated).then(|| serde_json::from_str::<serde_json::Value>(&self.json));
+        let Some(Ok(mut value)) = value else { return self.json.clone() };
+        value["post_processor"] = self.frame.post_processor(|id| self.token(id));
+        value.to_string()
     }
 
     /// The name of a token, if there is one of this id.

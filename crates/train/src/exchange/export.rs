@@ -12,7 +12,7 @@ use super::pipeline::{self, DENSE, write_json};
 use crate::model_folder::{CONFIG, TOKENIZER, WEIGHTS};
 use crate::storage::StagedFolder;
 use crate::tensor_file::{NamedTensor, encode};
-use crate::{EmbedderFolder, EmbedderInput, TrainError};
+use crate::{EmbedderFolder, TrainError};
 
 /// Writes `folder` to `out` as sentence-transformers reads it: the encoder as a BERT, and what follows it.
 ///
@@ -25,14 +25,14 @@ pub fn export_embedder(folder: &EmbedderFolder, out: &Path) -> Result<(), TrainE
     }
     let config = &folder.config;
     let (tokenizer, length) = folder.texts()?;
-    let EmbedderInput::Texts { vocabulary, .. } = config.input else { return Ok(()) };
+    let vocabulary = tokenizer.vocabulary();
     let bert = Bert::of(&config.model, vocabulary, tokenizer.padding()).map_err(not_like_bert)?;
     pipeline::check(config.model.embedder.pooling).map_err(not_like_bert)?;
     let mut target = StagedFolder::new(out)?;
     let (encoder, dense) = tensors(folder, vocabulary);
     target.write(WEIGHTS, &encode(encoder, &target.path().join(WEIGHTS))?)?;
     write_json(&mut target, CONFIG, &bert)?;
-    target.write(TOKENIZER, tokenizer.json().as_bytes())?;
+    target.write(TOKENIZER, tokenizer.framed_json().as_bytes())?;
     let about = serde_json::json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": length,
