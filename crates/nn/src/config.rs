@@ -371,6 +371,11 @@ impl ModelConfig {
         self.for_patches(input, self.embedder.pooling == EmbeddingPooling::ClassToken)
     }
 
+    /// Numbers of an embedding.
+    pub fn embedding_width(&self) -> usize {
+        self.embedder.width.unwrap_or(self.width)
+    }
+
     fn for_patches(&self, input: ClassifierInput, class_token: bool) -> Result<ModelConfig, ModelError> {
         let ClassifierInput::Images(image) = input else { return Ok(self.clone()) };
         Ok(ModelConfig { max_length: self.patch.count(image)? + usize::from(class_token), ..self.clone() })

@@ -8,7 +8,7 @@ use mixlab_data::{ImageInput, Tokenizer};
 use mixlab_nn::{Classifier, ClassifierInput, ModelConfig, with_parameters};
 use serde::{Deserialize, Serialize};
 
-use crate::model_folder::{Described, ModelKind, TOKENIZER, read_description_of, read_weights};
+use crate::model_folder::{Described, ModelKind, read_description_of, read_tokenizer, read_weights};
 use crate::parameters::read_parameters;
 use crate::storage::Checksum;
 use crate::{ObjectiveConfig, TrainError};
@@ -65,20 +65,8 @@ impl ClassifierFolder {
     /// another kind of model.
     pub fn load(path: &Path, device: &Device) -> Result<Self, TrainError> {
         let config: ClassifierDescription = read_description_of(path, ModelKind::Classifier)?;
-        let tokenizer = match &config.tokenizer {
-            Some(expected) => {
-                let tokenizer = Tokenizer::load(&path.join(TOKENIZER))?;
-                if tokenizer.fingerprint() != *expected {
-                    let found = tokenizer.fingerprint();
-                    let reason = format!(
-                        "the tokenizer's fingerprint is {found}, the model was trained with {expected}"
-                    );
-                    return Err(TrainError::TokenizerMismatch { path: path.to_owned(), reason });
-                }
-                Some(tokenizer)
-            }
-            None => None,
-        };
+        let tokenizer =
+            config.tokenizer.as_deref().map(|expected| read_tokenizer(path, expected)).transpose()?;
         let classes = config.classes.len();
         let model = config.model.build_classifier(config.input, classes, 0, device, config.precision)?;
         let file = read_weights(path, config.weights.as_ref())?;

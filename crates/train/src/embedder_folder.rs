@@ -8,7 +8,7 @@ use mixlab_data::{AugmentConfig, ContrastiveRows, ContrastiveTexts, ImageInput, 
 use mixlab_nn::{ClassifierInput, EmbeddingModel, ModelConfig, with_parameters};
 use serde::{Deserialize, Serialize};
 
-use crate::model_folder::{Described, ModelKind, TOKENIZER, read_description_of, read_weights};
+use crate::model_folder::{Described, ModelKind, read_description_of, read_tokenizer, read_weights};
 use crate::parameters::read_parameters;
 use crate::storage::Checksum;
 use crate::task::{contrastive, image_shape, text_rows};
@@ -143,7 +143,7 @@ impl EmbedderFolder {
 
     /// Numbers of an embedding.
     pub fn width(&self) -> usize {
-        self.config.model.embedder.width.unwrap_or(self.config.model.width)
+        self.config.model.embedding_width()
     }
 }
 
@@ -156,14 +156,4 @@ pub(crate) fn check_room(tokenizer: &Tokenizer, length: usize) -> Result<(), Str
             Err(format!("rows of {length} tokens have no room for a text between the {around} around it"))
         }
     }
-}
-
-fn read_tokenizer(path: &Path, expected: &str) -> Result<Tokenizer, TrainError> {
-    let tokenizer = Tokenizer::load(&path.join(TOKENIZER))?;
-    let found = tokenizer.fingerprint();
-    if found == expected {
-        return Ok(tokenizer);
-    }
-    let reason = format!("the tokenizer's fingerprint is {found}, the model was trained with {expected}");
-    Err(TrainError::TokenizerMismatch { path: path.to_owned(), reason })
 }

@@ -257,13 +257,7 @@ impl<M: Folded> ModelFolder<M> {
                 config.vocabulary
             )));
         }
-        if tokenizer.fingerprint() != config.tokenizer {
-            return Err(mismatch(format!(
-                "the tokenizer's fingerprint is {}, the model was trained with {}",
-                tokenizer.fingerprint(),
-                config.tokenizer
-            )));
-        }
+        check_fingerprint(path, &tokenizer, &config.tokenizer)?;
         match config.objective.writes() {
             true => config.pair_shape().check(&config.model)?,
             false => config.model.check_length(config.length, config.objective.is_causal())?,
@@ -345,6 +339,22 @@ fn read_common(path: &Path) -> Result<(Origin, Vec<u8>), TrainError> {
         return Err(TrainError::Damaged { path: path.to_owned(), reason });
     }
     Ok((common, bytes))
+}
+
+/// Reads the tokenizer of a model folder that was trained with one of this fingerprint.
+pub(crate) fn read_tokenizer(path: &Path, expected: &str) -> Result<Tokenizer, TrainError> {
+    let tokenizer = Tokenizer::load(&path.join(TOKENIZER))?;
+    check_fingerprint(path, &tokenizer, expected)?;
+    Ok(tokenizer)
+}
+
+fn check_fingerprint(path: &Path, tokenizer: &Tokenizer, expected: &str) -> Result<(), TrainError> {
+    let found = tokenizer.fingerprint();
+    if found == expected {
+        return Ok(());
+    }
+    let reason = format!("the tokenizer's fingerprint is {found}, the model was trained with {expected}");
+    Err(TrainError::TokenizerMismatch { path: path.to_owned(), reason })
 }
 
 /// Reads the parameters of a model folder and checks them against the description.

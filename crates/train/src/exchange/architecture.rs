@@ -197,9 +197,7 @@ impl Bert {
         let MixerConfig::SoftmaxAttention(attention) = &model.mixer else {
             return Err(format!("its mixer is `{}`, BERT's is `softmax_attention`", model.mixer.name()));
         };
-        let Some(ChannelConfig::Mlp { activation, bias: true, .. }) =
-            model.channel.clone().or(Some(model.channel_of(0)))
-        else {
+        let ChannelConfig::Mlp { activation, bias: true, .. } = model.channel_of(0) else {
             return Err("its channel mixer is not an `mlp` with biases".into());
         };
         let hidden_act = match activation {

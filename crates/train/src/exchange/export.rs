@@ -1,15 +1,17 @@
 //! An embedding model as a folder of the sentence-transformers library.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Tensor;
-use mixlab_nn::{ModelError, parameter_values};
+use mixlab_nn::ModelError;
 
 use super::architecture::{Bert, Family};
 use super::import::turned;
 use super::names::{self, POSITIONS, PROJECTION, THEIR_POSITIONS, THEIR_TOKENS, THEIR_TYPES, TOKENS, TYPES};
 use super::pipeline::{self, DENSE, write_json};
 use crate::model_folder::{CONFIG, TOKENIZER, WEIGHTS};
+use crate::parameters::parameter_tensors;
 use crate::storage::StagedFolder;
 use crate::tensor_file::{NamedTensor, encode};
 use crate::{EmbedderFolder, TrainError};
@@ -25,11 +27,10 @@ pub fn export_embedder(folder: &EmbedderFolder, out: &Path) -> Result<(), TrainE
     }
     let config = &folder.config;
     let (tokenizer, length) = folder.texts()?;
-    let vocabulary = tokenizer.vocabulary();
-    let bert = Bert::of(&config.model, vocabulary, tokenizer.padding()).map_err(not_like_bert)?;
+    let bert = Bert::of(&config.model, tokenizer.vocabulary(), tokenizer.padding()).map_err(not_like_bert)?;
     pipeline::check(config.model.embedder.pooling).map_err(not_like_bert)?;
     let mut target = StagedFolder::new(out)?;
-    let (encoder, dense) = tensors(folder, vocabulary);
+    let (encoder, dense) = tensors(folder);
     target.write(WEIGHTS, &encode(encoder, &target.path().join(WEIGHTS))?)?;
     write_json(&mut target, CONFIG, &bert)?;
     target.write(TOKENIZER, tokenizer.framed_json().as_bytes())?;
@@ -57,41 +58,33 @@ fn not_like_bert(reason: String) -> TrainError {
 }
 
 /// The tensors of the encoder by BERT's names, and that of a dense map.
-fn tensors(folder: &EmbedderFolder, vocabulary: usize) -> (Vec<NamedTensor>, Option<NamedTensor>) {
-    let model = &folder.config.model;
-    let mut values = parameter_values(&folder.model);
-    let mut take = |ours: &str| values.remove(ours);
-    let (width, hidden) = (model.width, model.channel_of(0).hidden(model.width));
-    let mut named = Vec::new();
-    let mut add = |name: &str, shape: Vec<usize>, value: Tensor<1>| {
-        named.push(NamedTensor { name: name.to_owned(), shape, value });
+fn tensors(folder: &EmbedderFolder) -> (Vec<NamedTensor>, Option<NamedTensor>) {
+    let own = parameter_tensors(&folder.model, None);
+    let mut own: BTreeMap<String, NamedTensor> =
+        own.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+    let mut take = |ours: &str, theirs: &str, is_turned: bool| {
+        let NamedTensor { shape, value, .. } = own.remove(ours)?;
+        let name = theirs.to_owned();
+        Some(match shape[..] {
+            [inputs, outputs] if is_turned => {
+                NamedTensor { name, shape: vec![outputs, inputs], value: turned(value, [inputs, outputs]) }
+            }
+            _ => NamedTensor { name, shape, value },
+        })
     };
-    for link in names::links(Family::Bert, model.depth) {
-        let Some(value) = take(&link.ours) else { continue };
-        let [size] = value.dims();
-        if !link.turned {
-            add(&link.theirs, vec![size], value);
-            continue;
-        }
-        let inputs = if link.ours.ends_with("down.weight") { hidden } else { width };
-        let outputs = size / inputs;
-        add(&link.theirs, vec![outputs, inputs], turned(value, [inputs, outputs]));
-    }
-    if let Some(tokens) = take(TOKENS) {
-        let types = take(TYPES).unwrap_or_else(|| Tensor::zeros([width], (&tokens.device(), tokens.dtype())));
-        add(THEIR_TYPES, vec![model.embedding.types.max(1), width], types);
-        add(THEIR_TOKENS, vec![vocabulary, width], tokens);
-    }
-    if let Some(positions) = take(POSITIONS) {
-        add(THEIR_POSITIONS, vec![model.max_length, width], positions);
-    }
-    let dense = take(PROJECTION).map(|value| {
-        let outputs = value.dims()[0] / width;
-        NamedTensor {
-            name: "linear.weight".to_owned(),
-            shape: vec![outputs, width],
-            value: turned(value, [width, outputs]),
-        }
-    });
-    (named, dense)
+    let links = names::links(Family::Bert, folder.config.model.depth);
+    let mut named: Vec<NamedTensor> =
+        links.iter().filter_map(|link| take(&link.ours, &link.theirs, link.turned)).collect();
+    named.extend(take(POSITIONS, THEIR_POSITIONS, false));
+    let tokens = take(TOKENS, THEIR_TOKENS, false);
+    named.extend(take(TYPES, THEIR_TYPES, false).or_else(|| tokens.as_ref().map(no_types)));
+    named.extend(tokens);
+    (named, take(PROJECTION, "linear.weight", true))
+}
+
+/// One type of zeros, for a model without types.
+fn no_types(tokens: &NamedTensor) -> NamedTensor {
+    let (width, value) = (tokens.shape[1], &tokens.value);
+    let value = Tensor::zeros([width], (&value.device(), value.dtype()));
+    NamedTensor { name: THEIR_TYPES.to_owned(), shape: vec![1, width], value }
 }

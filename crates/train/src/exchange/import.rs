@@ -9,7 +9,6 @@ use mixlab_data::Tokenizer;
 use mixlab_nn::{
     EmbedderConfig, EmbeddingModel, ModelConfig, NamedParameter, named_parameters, with_parameters,
 };
-use serde::Serialize;
 
 use super::architecture::{Architecture, foreign};
 use super::names::{
@@ -76,7 +75,7 @@ pub fn import_embedder(from: &Path, out: &Path) -> Result<Imported, TrainError> 
     folder.commit()?;
     Ok(Imported {
         parameters: named_parameters(&model).iter().map(NamedParameter::size).sum(),
-        width: description.model.embedder.width.unwrap_or(description.model.width),
+        width: description.model.embedding_width(),
         length,
         notes: pipeline.notes,
     })
@@ -205,47 +204,23 @@ pub(super) fn turned(values: Tensor<1>, [rows, columns]: [usize; 2]) -> Tensor<1
 }
 
 /// The beginning of a config that trains the model in `out` further.
-#[derive(Serialize)]
-struct FineTuning {
-    tokenizer: Tokens,
-    objective: Objective,
-    train: Length,
-    model: toml::Table,
-}
-
-#[derive(Serialize)]
-struct Tokens {
-    kind: &'static str,
-    path: String,
-}
-
-#[derive(Serialize)]
-struct Objective {
-    kind: &'static str,
-}
-
-#[derive(Serialize)]
-struct Length {
-    length: usize,
-}
-
 fn finetuning(model: &ModelConfig, length: usize, out: &Path) -> Result<String, TrainError> {
+    let damaged = |error: toml::ser::Error| TrainError::damaged(&out.join(IMPORT_CONFIG))(error);
     let model = ModelConfig { init_from: Some(out.display().to_string()), ..model.clone() };
-    let mut model = toml::Table::try_from(model).map_err(TrainError::damaged(&out.join(IMPORT_CONFIG)))?;
+    let mut model = toml::Table::try_from(model).map_err(damaged)?;
     // What embedding models of texts do not read.
     for part in ["patch", "head", "readout"] {
         model.remove(part);
     }
-    let config = FineTuning {
-        tokenizer: Tokens { kind: "file", path: out.join(TOKENIZER).display().to_string() },
-        objective: Objective { kind: "contrastive" },
-        train: Length { length },
-        model,
-    };
-    let text = toml::to_string(&config).map_err(TrainError::damaged(&out.join(IMPORT_CONFIG)))?;
+    let model = toml::Table::from_iter([("model".to_owned(), model.into())]);
+    let model = toml::to_string(&model).map_err(damaged)?;
+    let tokenizer = toml::Value::String(out.join(TOKENIZER).display().to_string());
     let out = out.display();
     Ok(format!(
         "# An imported model, to be trained further. Name the data in a file of your own, which wins key by key:\n#\n\
-         #   mixlab train {out}/{IMPORT_CONFIG} mine.toml\n\n{text}"
+         #   mixlab train {out}/{IMPORT_CONFIG} mine.toml\n\n\
+         [tokenizer]\nkind = \"file\"\npath = {tokenizer}\n\n\
+         [objective]\nkind = \"contrastive\"\n\n\
+         [train]\nlength = {length}\n\n{model}"
     ))
 }

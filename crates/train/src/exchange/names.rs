@@ -50,34 +50,27 @@ pub(super) fn links(family: Family, depth: usize) -> Vec<Link> {
         Family::Bert | Family::Roberta => (1, "encoder.layer"),
         Family::DistilBert => (2, "transformer.layer"),
     };
-    let mut links = norm("embeddings.LayerNorm", "embedding.norm");
+    let mut links: Vec<Link> = both("embeddings.LayerNorm", "embedding.norm", NORM).into();
     for layer in 0..depth {
-        let places = |names: &[&str; 3]| {
-            (format!("{layers}.{layer}.{}", names[column]), format!("backbone.blocks.{layer}.{}", names[0]))
+        let of = |names: &[&str; 3], parts| {
+            let theirs = format!("{layers}.{layer}.{}", names[column]);
+            both(&theirs, &format!("backbone.blocks.{layer}.{}", names[0]), parts)
         };
-        for (theirs, ours) in MAPS.iter().map(places) {
-            links.push(Link {
-                theirs: format!("{theirs}.weight"),
-                ours: format!("{ours}.weight"),
-                turned: true,
-            });
-            links.push(Link {
-                theirs: format!("{theirs}.bias"),
-                ours: format!("{ours}.bias"),
-                turned: false,
-            });
-        }
-        links.extend(NORMS.iter().map(places).flat_map(|(theirs, ours)| norm(&theirs, &ours)));
+        links.extend(MAPS.iter().flat_map(|names| of(names, MAP)));
+        links.extend(NORMS.iter().flat_map(|names| of(names, NORM)));
     }
     links
 }
 
-fn norm(theirs: &str, ours: &str) -> Vec<Link> {
-    [("weight", "gain"), ("bias", "bias")]
-        .map(|(their, our)| Link {
-            theirs: format!("{theirs}.{their}"),
-            ours: format!("{ours}.{our}"),
-            turned: false,
-        })
-        .into()
+/// The two tensors of a linear map or a norm: their name, ours, and whether it is turned.
+type Parts = [(&'static str, &'static str, bool); 2];
+const MAP: Parts = [("weight", "weight", true), ("bias", "bias", false)];
+const NORM: Parts = [("weight", "gain", false), ("bias", "bias", false)];
+
+fn both(theirs: &str, ours: &str, parts: Parts) -> [Link; 2] {
+    parts.map(|(their, our, turned)| Link {
+        theirs: format!("{theirs}.{their}"),
+        ours: format!("{ours}.{our}"),
+        turned,
+    })
 }

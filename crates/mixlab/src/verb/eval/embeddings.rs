@@ -15,15 +15,15 @@ use super::Eval;
 use crate::failure::{Exit, Failure, ProgramError};
 use crate::output::{columns, print, print_json, tell};
 
-/// Texts of the same.
+/// What is measured on, what classes are told by, and scores.
+type Rows = (ContrastiveRows, Option<ContrastiveRows>, Option<Vec<f64>>);
+
+/// The same as texts.
 struct Texts {
     measured: ContrastiveTexts,
     references: Option<ContrastiveTexts>,
     scores: Option<Vec<f64>>,
 }
-
-/// What is measured on, what classes are told by, and scores.
-type Rows = (ContrastiveRows, Option<ContrastiveRows>, Option<Vec<f64>>);
 
 impl Eval {
     pub(super) fn run_embeddings(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {

@@ -10,12 +10,12 @@ use mixlab_data::{
     TextEvaluation, TextTraining, Tokenizer, load_labelled,
 };
 use mixlab_kernels::Mask;
-use mixlab_nn::embed::ImageShape;
 use mixlab_nn::{ClassifierInput, Context, Mode};
 use mixlab_objectives::classification::{ClassificationBatch, ClassifierInputs};
 
 use crate::observer::Observer;
 use crate::prepare::keep_tokenizer;
+use crate::task::image_shape;
 use crate::{Config, TrainError};
 
 /// Examples to train on and to measure on, ready for batches.
@@ -66,11 +66,7 @@ impl Examples {
     /// What a classifier of these examples reads.
     pub fn input(&self) -> ClassifierInput {
         match self {
-            Examples::Images { input, .. } => ClassifierInput::Images(ImageShape {
-                height: input.shape.height,
-                width: input.shape.width,
-                channels: input.shape.channels,
-            }),
+            Examples::Images { input, .. } => ClassifierInput::Images(image_shape(input)),
             Examples::Texts { tokenizer, .. } => {
                 ClassifierInput::Tokens { vocabulary: tokenizer.vocabulary() }
             }
