@@ -8,5 +8,6 @@ pub mod language;
 pub mod representation;
 mod segmented;
 pub mod seq2seq;
+pub mod vae;
 
 pub use segmented::ByPath;

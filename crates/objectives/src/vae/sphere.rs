@@ -1,0 +1,35 @@
+//! Spheres: areas, and uniform directions.
+
+use libm::lgamma;
+use mixlab_core::Stream;
+
+/// Logarithm of the area of the sphere of unit vectors of `dimension` numbers: log 2 + (d/2)·log π − log Γ(d/2). One number has two
+/// unit vectors.
+pub fn log_area(dimension: usize) -> f64 {
+    let half = dimension as f64 / 2.0;
+    std::f64::consts::LN_2 + half * std::f64::consts::PI.ln() - lgamma(half)
+}
+
+/// Standard normal numbers, whose direction is uniform.
+pub fn gaussian(dimension: usize, stream: Stream) -> Vec<f64> {
+    (0..dimension as u64).map(|element| stream.normal(element)).collect()
+}
+
+/// The first coordinate of a uniform direction of `dimension` numbers.
+pub fn uniform_coordinate(dimension: usize, stream: Stream) -> f64 {
+    let direction = gaussian(dimension, stream);
+    direction[0] / direction.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_area;
+    use std::f64::consts::PI;
+
+    #[test]
+    fn areas_of_small_spheres() {
+        for (dimension, area) in [(1, 2.0), (2, 2.0 * PI), (3, 4.0 * PI), (4, 2.0 * PI * PI)] {
+            assert!((log_area(dimension) - f64::ln(area)).abs() < 1e-14, "{dimension}");
+        }
+    }
+}
