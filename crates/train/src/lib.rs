@@ -69,7 +69,7 @@ pub use run::{Outcome, Summary, resume, run, run_task};
 pub use run_folder::{CURVES, MODEL, RUN_CONFIG, read_run_config};
 pub use schedule::ScheduleConfig;
 pub use task::{
-    CONFUSION, ClassificationTask, Confusion, ContrastiveConfig, ContrastiveTask, EmbeddingQuality,
+    CONFUSION, Chunk, ClassificationTask, Confusion, ContrastiveConfig, ContrastiveTask, EmbeddingQuality,
     Evaluation, HeldOut, HeldOutPairs, LanguageTask, NEIGHBOURS, PairTask, Task, Update, Writer,
     evaluate_classifier, evaluate_embedder, evaluate_model, evaluate_pairs,
 };

@@ -67,7 +67,8 @@ pub fn audit_cached_gradients(
     };
     let batch = config.train.batch;
     // A third that does not divide the batch, unless the config says how many.
-    let chunk = objective.chunk.filter(|&chunk| chunk < batch).unwrap_or(batch.div_ceil(3).max(1));
+    let configured = objective.chunk.map(|chunk| chunk.rows(config.train.length));
+    let chunk = configured.filter(|&rows| rows < batch).unwrap_or(batch.div_ceil(3).max(1));
     let mut task = |batch: usize| {
         let mut config = config.clone();
         (config.train.accumulation, config.train.batch) = (config.train.batch / batch, batch);

@@ -14,7 +14,9 @@ use std::path::Path;
 pub(crate) use classification::Examples;
 pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
 pub(crate) use contrastive::{BatchRows, ContrastiveData, contrastive, image_shape, text_rows};
-pub use contrastive::{ContrastiveConfig, ContrastiveTask, EmbeddingQuality, NEIGHBOURS, evaluate_embedder};
+pub use contrastive::{
+    Chunk, ContrastiveConfig, ContrastiveTask, EmbeddingQuality, NEIGHBOURS, evaluate_embedder,
+};
 pub use language::{LanguageTask, evaluate_model};
 pub use pairs::{HeldOutPairs, PairTask, Writer, evaluate_pairs};
 pub(crate) use pairs::{PairData, TypicalPairs};

@@ -11,8 +11,8 @@ use mixlab_core::config::{Resolved, resolve};
 use super::classifying::write_images;
 use super::{go_on, timeless_metrics};
 use crate::{
-    Config, EmbedderFolder, Interrupt, ModelFolder, Outcome, Silent, TrainError, contrastive_task, describe,
-    run,
+    Config, ContrastiveConfig, EmbedderFolder, Interrupt, ModelFolder, Outcome, Silent, TrainError,
+    contrastive_task, describe, run,
 };
 
 /// Words of one of six kinds beside words of the same kind; the kind is the label.
@@ -127,7 +127,13 @@ fn the_gradient_does_not_depend_on_the_chunks() {
     for kind in KINDS {
         let (loss, whole) = gradient(dir.path(), kind);
         assert_eq!(whole.contains_key("log_scale"), kind.iter().any(|set| set.contains("clamped")));
-        for chunk in ["objective.chunk=1", "objective.chunk=4", "objective.chunk=5", "objective.chunk=100"] {
+        for chunk in [
+            "objective.chunk=1",
+            "objective.chunk=4",
+            "objective.chunk=5",
+            "objective.chunk=100",
+            "objective.chunk={tokens=30}",
+        ] {
             let (other_loss, other) = gradient(dir.path(), &[kind, &[chunk]].concat());
             assert!((loss - other_loss).abs() < 1e-12, "{kind:?}, {chunk}");
             assert_eq!(whole.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
@@ -143,6 +149,42 @@ fn the_gradient_does_not_depend_on_the_chunks() {
 }
 
 #[test]
+fn chunks_are_rows_or_tokens() {
+    let at_once = |toml: &str| {
+        let objective: ContrastiveConfig = toml::from_str(toml).map_err(|error| error.to_string())?;
+        Ok::<_, String>(objective.rows_at_once(64, 10))
+    };
+    assert_eq!(at_once(""), Ok(64));
+    assert_eq!(at_once("chunk = 7"), Ok(7));
+    assert_eq!(at_once("chunk = 100"), Ok(64));
+    assert_eq!(at_once("chunk = { tokens = 79 }"), Ok(7));
+    assert_eq!(at_once("chunk = { tokens = 5 }"), Ok(1), "a row at least");
+    for wrong in ["chunk = 0", "chunk = { tokens = 0 }", "chunk = \"many\""] {
+        let error = at_once(wrong).expect_err(wrong);
+        assert!(error.contains("expected a number of rows"), "{wrong}: {error}");
+    }
+}
+
+/// Where every candidate is masked there is nothing to learn, nor where all are of one class.
+#[test]
+fn examples_without_negatives_are_refused() {
+    let dir = folder();
+    let same = "source\ttarget\tlabel\n".to_owned() + &"so\tit is\t1\n".repeat(12);
+    fs::write(dir.path().join("all.tsv"), same).unwrap();
+    let refused = |sets: &[&str]| {
+        let sets = [&["data.evaluate_fraction=0.0", "evaluate.every=0"], sets].concat();
+        let error = describe(&resolved(dir.path(), &sets).value).expect_err("no negatives");
+        format!("{error}\n{}", error.hint().unwrap_or_default())
+    };
+    let masked = refused(&[]);
+    assert!(masked.contains("all the same") && masked.contains("mask_same = false"), "{masked}");
+    let one_class = refused(&["objective.examples=labelled", "data.text_field=\"source\""]);
+    assert!(one_class.contains("nothing to tell apart"), "{one_class}");
+    let sets = ["objective.mask_same=false", "data.evaluate_fraction=0.0", "evaluate.every=0"];
+    assert!(describe(&resolved(dir.path(), &sets).value).is_ok(), "they are negatives if one says so");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_the_remedy() {
     let dir = folder();
     for (set, part) in [
@@ -152,7 +194,6 @@ fn what_cannot_be_is_refused_with_the_remedy() {
             "objective.temperature.initial",
         ),
         ("objective.hard_negative_weight=-1.0", "objective.hard_negative_weight"),
-        ("objective.chunk=0", "objective.chunk"),
         ("model.embedder.width=0", "model.embedder.width"),
     ] {
         let error = resolved(dir.path(), &[set]).value.validate().expect_err(set).to_string();

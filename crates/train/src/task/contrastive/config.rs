@@ -1,11 +1,37 @@
 //! Options of contrastive runs.
 
+use std::num::NonZeroUsize;
+
 use mixlab_data::ContrastiveKind;
 use mixlab_objectives::contrastive::{ContrastiveLoss, Directions, Layout, Logits, TemperatureConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+
+/// How much goes through the model at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a number of rows of at least 1, or { tokens = N }")]
+pub enum Chunk {
+    /// So many rows.
+    Rows(NonZeroUsize),
+    /// As many rows as have so many tokens together, padding included, or patches; one at least. A batch of short texts goes
+    /// through in fewer chunks than one of long ones.
+    Tokens {
+        /// The number of tokens.
+        tokens: NonZeroUsize,
+    },
+}
+
+impl Chunk {
+    /// Its rows, of `positions` tokens or patches each.
+    pub fn rows(self, positions: usize) -> usize {
+        match self {
+            Chunk::Rows(rows) => rows.get(),
+            Chunk::Tokens { tokens } => (tokens.get() / positions.max(1)).max(1),
+        }
+    }
+}
 
 /// What a contrastive run learns from, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,10 +49,10 @@ pub struct ContrastiveConfig {
     pub hard_negative_weight: f64,
     /// Whether rows that are the same text, or have the same text as their partner, are never each other's negatives.
     pub mask_same: bool,
-    /// Rows that go through the model at once; absent: all. The gradient is that of the whole batch in any case, noise
-    /// included; smaller chunks take less memory, and a forward pass more.
+    /// Rows that go through the model at once, or `{ tokens = N }`; absent: all. The gradient is that of the whole batch in any
+    /// case, noise included; smaller chunks take less memory, and a forward pass more.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub chunk: Option<usize>,
+    pub chunk: Option<Chunk>,
     /// What scores and probabilities are rounded to, to see what narrower arithmetic would do.
     pub logits: Logits,
 }
@@ -64,9 +90,6 @@ impl ContrastiveConfig {
             let key = "objective.hard_negative_weight";
             return Err(TrainError::out_of_range(key, self.hard_negative_weight, "above 0"));
         }
-        if self.chunk == Some(0) {
-            return Err(TrainError::out_of_range("objective.chunk", 0, "at least 1"));
-        }
         if let (ContrastiveLoss::FlatNce, TemperatureConfig::Learned { .. }) = (self.loss, self.temperature) {
             return Err(TrainError::Conflict {
                 first: "objective.loss = \"flat_nce\"".into(),
@@ -87,8 +110,13 @@ impl ContrastiveConfig {
         Ok(())
     }
 
+    /// Rows that go through the model at once, of a batch of `rows` with `positions` tokens or patches each.
+    pub fn rows_at_once(&self, rows: usize, positions: usize) -> usize {
+        self.chunk.map_or(rows, |chunk| chunk.rows(positions)).clamp(1, rows.max(1))
+    }
+
     /// What the rows of a batch of `examples` examples are to each other.
-    pub(super) fn layout(&self, examples: usize, labels: Option<&[u64]>) -> Layout {
+    pub fn layout(&self, examples: usize, labels: Option<&[u64]>) -> Layout {
         match self.examples {
             ContrastiveKind::Pairs => Layout::TwoTowers { pairs: examples, negatives: 0, shift: 0.0 },
             ContrastiveKind::Triples => {

@@ -128,6 +128,9 @@ fn texts(
             train.cut()
         ));
     }
+    if objective.mask_same {
+        check_negatives(&train)?;
+    }
     let repeated = split.train.repeated();
     if repeated > 0 {
         let treated = match objective.mask_same {
@@ -137,6 +140,22 @@ fn texts(
         observer.notice(&format!("{repeated} of {} examples repeat earlier ones: {treated}", train.len()));
     }
     Ok((Reads::Texts(Box::new(tokenizer)), train, evaluation))
+}
+
+/// Nothing can be learned where every candidate of every anchor is masked.
+fn check_negatives(rows: &ContrastiveRows) -> Result<(), TrainError> {
+    let first = rows.identities(0);
+    let same = first.windows(2).all(|pair| pair[0] == pair[1])
+        && (1..rows.columns()).all(|column| rows.identities(column) == first);
+    if !same {
+        return Ok(());
+    }
+    Err(TrainError::Conflict {
+        first: "objective.mask_same".into(),
+        second: "examples that are all the same".into(),
+        reason: "no example has a negative that it could be told from".into(),
+        remedy: "name examples that differ under `data.train`, or set `objective.mask_same = false`".into(),
+    })
 }
 
 /// Texts as rows of at most `length` tokens, or where the model takes one length only, of as many.

@@ -18,7 +18,7 @@ use mixlab_objectives::contrastive::{
 };
 use mixlab_objectives::representation::{neighbour_accuracy, ranks, recall};
 
-pub use config::ContrastiveConfig;
+pub use config::{Chunk, ContrastiveConfig};
 pub(crate) use data::{ContrastiveData, image_shape, text_rows};
 pub(crate) use embed::BatchRows;
 use embed::embed_column;
@@ -72,9 +72,9 @@ impl ContrastiveTask {
         BatchRows { batch, mode, key, device: &self.device, precision: self.config.run.precision }
     }
 
-    /// The rows at a time that go through the model.
-    fn chunk(&self, rows: usize) -> usize {
-        at_most(self.objective.chunk, rows)
+    /// The rows of a batch that go through the model at once.
+    fn rows_at_once(&self, batch: &ContrastiveBatch) -> usize {
+        self.objective.rows_at_once(batch.rows, batch.positions(self.data.image_positions()))
     }
 
     fn contrast<'a>(&self, layout: &'a Layout, identities: &'a [u64], log_scale: f64) -> Contrast<'a> {
@@ -90,7 +90,7 @@ impl ContrastiveTask {
 
     /// Loss and gradient of one update: the mean over its micro-batches, whose losses know nothing of each other.
     pub fn gradient(&self, step: u64) -> (Update, BTreeMap<String, Tensor<1>>) {
-        self.gradient_in_chunks(step, self.objective.chunk)
+        self.gradient_with(step, |batch| self.rows_at_once(batch))
     }
 
     /// The same with at most `chunk` rows at a time, or all at once, whatever the config says.
@@ -98,6 +98,14 @@ impl ContrastiveTask {
         &self,
         step: u64,
         chunk: Option<usize>,
+    ) -> (Update, BTreeMap<String, Tensor<1>>) {
+        self.gradient_with(step, |batch| chunk.unwrap_or(batch.rows).max(1))
+    }
+
+    fn gradient_with(
+        &self,
+        step: u64,
+        rows_at_once: impl Fn(&ContrastiveBatch) -> usize,
     ) -> (Update, BTreeMap<String, Tensor<1>>) {
         let noise = self.key().purpose(Purpose::Dropout).step(step);
         let (model, parts) = (self.learner.model(), self.config.train.accumulation);
@@ -109,7 +117,7 @@ impl ContrastiveTask {
             let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
             let contrast = self.contrast(&layout, &batch.identities, log_scale);
             let rows = self.rows(&batch, Mode::Train, noise);
-            let chunks = chunks(batch.rows, at_most(chunk, batch.rows));
+            let chunks = chunks(batch.rows, rows_at_once(&batch));
             let cached = pass(Pass::Backward, || cached_gradients(model, &rows, &chunks, &contrast));
             update.tokens += batch.real_positions(self.data.image_positions());
             update.weight += batch.examples as f64;
@@ -154,7 +162,7 @@ impl ContrastiveTask {
                 _ => Mode::Eval,
             };
             let key = self.key().purpose(Purpose::Dropout).site("evaluation");
-            let embeddings = self.rows(&batch, mode, key).all(model, self.chunk(batch.rows));
+            let embeddings = self.rows(&batch, mode, key).all(model, self.rows_at_once(&batch));
             let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
             let found = self.contrast(&layout, &batch.identities, log_scale).evaluate(&embeddings);
             loss += found.loss * batch.examples as f64;
@@ -224,11 +232,6 @@ impl Task for ContrastiveTask {
     fn data_fingerprint(&self) -> String {
         self.data.train.rows().fingerprint()
     }
-}
-
-/// So many rows at a time, of a batch of `rows`.
-fn at_most(chunk: Option<usize>, rows: usize) -> usize {
-    chunk.unwrap_or(rows).clamp(1, rows.max(1))
 }
 
 /// The objective of a config, if it is contrastive.
