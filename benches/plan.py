@@ -42,9 +42,6 @@ def main() -> None:
     print(f"{'config':34} {'MiB':>7} {'found':>7} {'from':>5} {'to':>5} {'ratio':>6}   {'ms':>8} {'found':>8} {'ratio':>6}")
     worst = {"memory": 1.0, "time": 1.0}
     for config in options.configs or runs():
-        if 'kind = "contrastive"' in (ROOT / config).read_text():
-            print(f"{config:34} no plan is made of contrastive runs")
-            continue
         plan = asked("plan", config)
         step = ["measure", "step", config, "--rounds", str(options.rounds)]
         steps = [asked(*step) for _ in range(options.processes)]

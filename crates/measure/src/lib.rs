@@ -2,13 +2,14 @@
 //! update; [`decode`], that of one more token; [`breakeven`], from which length a mixer is cheaper than softmax
 //! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs; [`audit`], the
 //! promises of a model; [`depth`], which residual scheme stays trainable at which depth; [`nce`], what rounding
-//! takes from contrastive losses.
+//! takes from contrastive losses; [`chunks`], what cached gradients cost.
 
 #![forbid(unsafe_code)]
 
 mod atomic;
 pub mod audit;
 pub mod breakeven;
+pub mod chunks;
 pub mod cost;
 pub mod decode;
 pub mod depth;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod budget;
 mod failure;
 mod input;
 mod output;

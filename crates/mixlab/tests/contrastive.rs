@@ -184,3 +184,75 @@ train = { batch = 4096, length = 16 }
     let measured: Value = serde_json::from_str(&desk.good(&measured).stdout).unwrap();
     assert!(measured["peak_rss_mib"].as_f64().unwrap() < 400.0, "{measured}");
 }
+
+/// A plan sees chunks, and a budget chooses among them: the same updates in less memory.
+#[test]
+fn a_budget_chooses_the_chunks() {
+    let desk = desk();
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&desk.good(&[arguments, &["--json"]].concat()).stdout).expect("JSON")
+    };
+    let whole = json(&["plan", "config.toml"]);
+    assert_eq!(
+        (&whole["setting"]["chunk"], &whole["setting"]["batch"]),
+        (&Value::from(32), &Value::from(16))
+    );
+    let chunked = json(&["plan", "config.toml", "--set", "objective.chunk={tokens=64}"]);
+    let chunk = chunked["setting"]["chunk"].as_u64().unwrap();
+    assert!((1..32).contains(&chunk), "{chunked}");
+    let activations = |plan: &Value| plan["memory"]["activations"].as_f64().unwrap();
+    assert!(activations(&chunked) < 0.5 * activations(&whole), "{chunked}");
+
+    let planned = json(&["plan", "config.toml", "--memory", "8GiB"]);
+    let proposals = planned["proposals"].as_array().unwrap();
+    assert_eq!(proposals[0]["chunk"], 32, "all at once is the fastest: {planned}");
+    assert!(proposals.iter().all(|proposal| proposal["batch"] == 16 && proposal["accumulation"] == 1));
+    desk.bad(2, &["plan", "config.toml", "--memory", "1MiB"], &["--memory", "one row at a time needs"]);
+
+    let sets = ["--set", "train.steps=2", "--memory", "8GiB"];
+    let trained = desk.good(&[&["train", "config.toml", "--out", "run"], &sets[..]].concat());
+    assert!(trained.stderr.contains("within --memory: objective.chunk=32"), "{}", trained.stderr);
+    assert!(desk.read("run/config.toml").contains("chunk = 32"));
+    let refused = ["train", "config.toml", "--out", "none", "--memory", "1MiB"];
+    desk.bad(2, &refused, &["--memory", "one row at a time needs"]);
+    assert!(!desk.exists("none"), "a refused run leaves nothing");
+}
+
+#[test]
+fn chunks_are_timed_beside_the_whole_batch() {
+    let desk = desk();
+    let arguments = ["measure", "chunks", "config.toml", "--chunks", "8,3", "--rounds", "1"];
+    let json = desk.good(&[&arguments[..], &["--json"]].concat()).stdout;
+    let report: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&report["rows"], &report["examples"]), (&Value::from(32), &Value::from(16)));
+    let points = report["points"].as_array().unwrap();
+    let chunks: Vec<u64> = points.iter().map(|point| point["chunk"].as_u64().unwrap()).collect();
+    assert_eq!(chunks, [32, 8, 3]);
+    let theory: Vec<f64> = points.iter().map(|point| point["theory"].as_f64().unwrap()).collect();
+    assert!((theory[0] - 1.0).abs() < 1e-12 && (theory[1] - 1.25).abs() < 1e-12, "{theory:?}");
+    let mib = |index: usize| points[index]["mib"].as_f64().unwrap();
+    assert!(mib(2) < mib(0), "{report}");
+    let text = desk.good(&arguments).stdout;
+    assert!(text.contains("all") && text.contains("theory"), "{text}");
+    assert_eq!(desk.run(&["measure", "chunks", "config.toml", "--chunks", "0"]).code, Some(2));
+}
+
+/// Chunks are split over threads in parts that do not depend on their number, and added up in one order.
+#[test]
+fn one_thread_and_two_make_the_same_model() {
+    let desk = desk();
+    let sets = [
+        "train.steps=3",
+        "train.batch=40",
+        "objective.chunk=27",
+        "objective.directions=both",
+        "model.width=128",
+        "model.dropout.branch=0.1",
+    ];
+    let sets = sets.iter().flat_map(|set| ["--set", set]);
+    let common: Vec<&str> = ["train", "config.toml"].into_iter().chain(sets).collect();
+    for (threads, out) in [("run.threads=1", "one"), ("run.threads=2", "two")] {
+        desk.good(&[&common, &["--set", threads, "--out", out][..]].concat());
+    }
+    assert!(desk.bytes("one/model/model.safetensors") == desk.bytes("two/model/model.safetensors"));
+}

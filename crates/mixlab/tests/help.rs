@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 28] = [
+const VERBS: [&[&str]; 29] = [
     &[],
     &["new"],
     &["train"],
@@ -24,6 +24,7 @@ const VERBS: [&[&str]; 28] = [
     &["measure", "breakeven"],
     &["measure", "depth"],
     &["measure", "nce"],
+    &["measure", "chunks"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],

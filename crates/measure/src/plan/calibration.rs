@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use mixlab_core::{Key, Precision, Purpose};
+use burn::tensor::Tensor;
+use mixlab_core::{Key, Purpose};
 use mixlab_kernels::{AllocationCount, Mask};
 use mixlab_nn::seq2seq::SequenceToSequence;
 use mixlab_nn::{
-    Classifier, ClassifierInput, Context, LanguageModel, Mode, ModelConfig, RecomputeConfig,
+    Classifier, Context, EmbeddingModel, LanguageModel, Mode, ModelConfig, RecomputeConfig, backward_from,
     parameter_gradients,
 };
 use mixlab_objectives::classification::{ClassificationBatch, ClassifierInputs, classification_loss};
 use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss};
 use mixlab_objectives::seq2seq::{SequencePairs, sequence_to_sequence_loss};
 use mixlab_train::{Config, DataDescription, Learner, TrainError};
+
+use super::made_up::{Part, examples, inputs, pairs, tokens};
 
 /// What one update of a model of some depth takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +40,7 @@ enum Subject {
     Language { learner: Learner<LanguageModel>, batch: Box<LanguageBatch>, causal: bool },
     Pairs { learner: Learner<SequenceToSequence>, batch: Box<SequencePairs> },
     Classifier { learner: Learner<Classifier>, batch: Box<ClassificationBatch> },
+    Embedder { learner: Box<Learner<EmbeddingModel>>, inputs: ClassifierInputs },
 }
 
 /// Makes updates of the config's model with `blocks` blocks on micro-batches of `rows` rows, nothing computed again.
@@ -111,7 +114,8 @@ fn shallow(model: &ModelConfig, depth: usize) -> ModelConfig {
     model
 }
 
-fn context(config: &Config, rows: usize) -> Context {
+/// What a made-up batch of `rows` rows is read with.
+pub(super) fn context(config: &Config, rows: usize) -> Context {
     Context {
         mode: Mode::Train,
         causal: config.objective.is_causal(),
@@ -142,7 +146,13 @@ impl Subject {
                     causal: config.objective.is_causal(),
                 }
             }
-            DataDescription::Contrastive { .. } => return Err(super::contrastive()),
+            DataDescription::Contrastive { input, .. } => {
+                let built = model.build_embedder(*input, None, seed, &device, precision)?;
+                Subject::Embedder {
+                    learner: Box::new(Learner::new(built.train(), config, &device)),
+                    inputs: inputs(precision, *input, shape, &device.autodiff()),
+                }
+            }
             DataDescription::Pairs { vocabulary, lengths, real, .. } if config.model.encoder.is_some() => {
                 let built = model.build_sequence_to_sequence(*vocabulary, seed, &device, precision)?;
                 let parts = [0, 1].map(|part| Part { length: lengths[part], real: real[part] });
@@ -190,6 +200,17 @@ impl Subject {
                 let mut gradients = loss.backward();
                 (loss, parameter_gradients(learner.model(), &mut gradients))
             }
+            Subject::Embedder { learner, inputs } => {
+                let model = learner.model();
+                let embeddings = match inputs {
+                    ClassifierInputs::Images(images) => model.embed_images(images.clone(), context),
+                    ClassifierInputs::Tokens(tokens) => model.embed_tokens(tokens.clone(), context),
+                };
+                // Any gradient of embeddings will do: their loss is tried by itself.
+                let seed = embeddings.clone().inner();
+                let mut gradients = backward_from(embeddings, seed);
+                return (0.0, parameter_gradients(model, &mut gradients));
+            }
         };
         (loss.into_scalar::<f64>(), gradients)
     }
@@ -200,95 +221,7 @@ impl Subject {
             Subject::Language { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
             Subject::Pairs { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
             Subject::Classifier { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
+            Subject::Embedder { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
         }
     }
-}
-
-/// Random tokens, a share of which has a target.
-fn tokens(
-    precision: Precision,
-    vocabulary: usize,
-    [rows, length]: [usize; 2],
-    share: f64,
-    device: &Device,
-) -> LanguageBatch {
-    let stream = Key::root(0).purpose(Purpose::Synthetic).sample(0);
-    let count = rows * length;
-    let ids = |offset: usize| -> Vec<u32> {
-        let id = |i: usize| (stream.uniform((offset + i) as u64) * vocabulary as f64) as u32;
-        (0..count).map(id).collect()
-    };
-    let weights: Vec<f32> =
-        (0..count).map(|i| f32::from(u8::from(stream.uniform((2 * count + i) as u64) < share))).collect();
-    let normaliser = (count as f64 * share).max(1.0);
-    LanguageBatch::new([rows, length], &ids(0), &ids(count), &weights, normaliser, device, precision)
-}
-
-/// Sources or targets of a batch.
-#[derive(Clone, Copy)]
-struct Part {
-    length: usize,
-    /// The share of positions that is not padding.
-    real: f64,
-}
-
-impl Part {
-    /// Which positions of `rows` rows are real: rows are evenly between full ones and those that make the share right.
-    fn mask(self, rows: usize) -> Mask {
-        let shortest = (2.0 * self.real - 1.0).max(0.0);
-        let real = (0..rows * self.length).map(|at| {
-            let (row, position) = (at / self.length, at % self.length);
-            let share = 1.0 - (1.0 - shortest) * row as f64 / (rows - 1).max(1) as f64;
-            position == 0 || (position as f64) < share * self.length as f64
-        });
-        Mask { padding: (self.real < 1.0).then(|| real.collect()), segments: None }
-    }
-}
-
-/// Random sources and targets.
-fn pairs(
-    config: &Config,
-    vocabulary: usize,
-    rows: usize,
-    [source, target]: [Part; 2],
-    device: &Device,
-) -> SequencePairs {
-    let stream = Key::root(0).purpose(Purpose::Synthetic).sample(1);
-    let id = |i: u64| (stream.uniform(i) * vocabulary as f64) as i64;
-    let sources: Vec<i64> = (0..(rows * source.length) as u64).map(id).collect();
-    let context = |part: Part| Context { mask: part.mask(rows), ..context(config, rows) };
-    SequencePairs {
-        source: Tensor::from_data(TensorData::new(sources, [rows, source.length]), (device, DType::I64)),
-        source_context: Context { causal: false, ..context(source) },
-        // Padding has no weight, and the loss leaves such positions out.
-        target: tokens(config.run.precision, vocabulary, [rows, target.length], target.real, device),
-        target_context: context(target),
-    }
-}
-
-fn examples(
-    config: &Config,
-    input: ClassifierInput,
-    classes: usize,
-    [rows, length]: [usize; 2],
-    device: &Device,
-) -> ClassificationBatch {
-    let stream = Key::root(0).purpose(Purpose::Synthetic).sample(0);
-    let precision = config.run.precision;
-    let inputs = match input {
-        ClassifierInput::Images(image) => {
-            let shape = [rows, image.height, image.width, image.channels];
-            let count: usize = shape.iter().product();
-            let pixels: Vec<f32> = (0..count as u64).map(|i| stream.normal(i) as f32).collect();
-            ClassifierInputs::images(&pixels, shape, device, precision)
-        }
-        ClassifierInput::Tokens { vocabulary } => {
-            let id = |i: u64| (stream.uniform(i) * vocabulary as f64) as u32;
-            let ids: Vec<u32> = (0..(rows * length) as u64).map(id).collect();
-            ClassifierInputs::tokens(&ids, [rows, length], device)
-        }
-    };
-    let target = |i: usize| if i % classes == (i / classes) % classes { 1.0 } else { 0.0 };
-    let targets: Vec<f32> = (0..rows * classes).map(target).collect();
-    ClassificationBatch::new(inputs, &targets, &vec![1.0; rows], rows as f64, device, precision)
 }

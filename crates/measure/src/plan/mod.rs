@@ -5,21 +5,22 @@
 
 mod calibration;
 mod estimate;
+mod made_up;
+mod stage;
+mod trials;
 
-use mixlab_train::{Config, DataDescription, Description, ObjectiveConfig, Observer, TrainError, describe};
+use mixlab_nn::ClassifierInput;
+use mixlab_train::{
+    Config, ContrastiveConfig, DataDescription, Description, ObjectiveConfig, Observer, TrainError, describe,
+};
 use serde::Serialize;
 
-use self::calibration::{Sample, sample};
 pub use self::estimate::Setting;
-use self::estimate::{Bytes, Seconds, Stack, candidates};
+use self::estimate::{candidates, chunkings};
+use self::trials::Trials;
 use crate::cost::MultiplyAdds;
-use crate::memory::{available_mib, memory_mib, peak_memory_mib};
+use crate::memory::{memory_mib, peak_memory_mib};
 
-/// Blocks of the deeper trial.
-const BLOCKS: usize = 4;
-/// Rows of the smaller trial for memory, and positions it has at most.
-const ROWS: usize = 8;
-const POSITIONS: usize = 4096;
 // Three constants of the allocator and the runtime, fitted on one machine to the peaks of 17 shipped configs, which they meet within
 // 8 %; settings they were not fitted to are met within 15 %.
 
@@ -29,8 +30,6 @@ const RUNTIME: f64 = 35.0;
 const LEFT_OVER: f64 = 0.45;
 /// What the allocator holds over what it is asked for: sizes are rounded up, and blocks leave gaps.
 const HELD: f64 = 1.13;
-/// The share of the memory that is free now which a trial may take.
-const SHARE: f64 = 0.5;
 
 const MEBI: f64 = (1u64 << 20) as f64;
 
@@ -136,21 +135,20 @@ pub fn plan(
     budget: Option<u64>,
     observer: &mut dyn Observer,
 ) -> Result<PlanReport, TrainError> {
-    if matches!(config.objective, ObjectiveConfig::Contrastive(_)) {
-        return Err(contrastive());
-    }
     let resident = || memory_mib(std::process::id()).unwrap_or(0.0);
     let begin = resident();
     let description = describe(config)?;
     let read = resident() - begin;
     let data_peak = peak_memory_mib(std::process::id());
     observer.phase("trying shallow models");
-    let trials = Trials::run(config, &description, budget)?;
+    let [_, rows, length] = description.batch;
     let setting = Setting {
         batch: config.train.batch,
         accumulation: config.train.accumulation,
         segment: config.model.recompute.segment(),
+        chunk: contrastive(config).map(|objective| objective.rows_at_once(rows, length)),
     };
+    let trials = Trials::run(config, &description, setting, budget)?;
     let program = begin + RUNTIME + LEFT_OVER * read.max(0.0) + data_mib(&description.data);
     let peak = |setting| (program + HELD * trials.bytes(setting) / MEBI).max(data_peak.unwrap_or(0.0));
     let multiply_adds = arithmetic(config, &description);
@@ -177,13 +175,10 @@ pub fn plan(
     })
 }
 
-/// Why no plan is made of a contrastive run.
-fn contrastive() -> TrainError {
-    TrainError::Conflict {
-        first: "objective.kind = \"contrastive\"".into(),
-        second: "a plan".into(),
-        reason: "plans are made for losses that are sums over rows".into(),
-        remedy: "`mixlab measure step` tells time and peak memory of an update; a smaller `objective.chunk` lowers it".into(),
+fn contrastive(config: &Config) -> Option<&ContrastiveConfig> {
+    match &config.objective {
+        ObjectiveConfig::Contrastive(objective) => Some(objective),
+        _ => None,
     }
 }
 
@@ -196,8 +191,11 @@ fn propose(
 ) -> Result<Vec<Proposal>, TrainError> {
     let proposal =
         |setting| Proposal { setting, peak_mib: peak(setting), milliseconds: 1e3 * trials.seconds(setting) };
-    let all: Vec<Proposal> =
-        candidates(setting, trials.stack.depth * trials.stack.layers).into_iter().map(proposal).collect();
+    let settings = match setting.chunk {
+        Some(_) => chunkings(setting, setting.batch * trials.stack.rows),
+        None => candidates(setting, trials.stack.depth * trials.stack.layers),
+    };
+    let all: Vec<Proposal> = settings.into_iter().map(proposal).collect();
     let least = all.iter().map(|proposal| proposal.peak_mib).fold(f64::INFINITY, f64::min);
     let mut fitting: Vec<Proposal> =
         all.into_iter().filter(|proposal| proposal.peak_mib * MEBI <= budget as f64).collect();
@@ -213,92 +211,24 @@ fn propose(
     Ok(fitting)
 }
 
-/// Trials of shallow models and what follows from them.
-struct Trials {
-    stack: Stack,
-    /// Of the forward and backward pass.
-    pass: Bytes,
-    /// Of the update, in which a deep and narrow model has its peak.
-    update: Bytes,
-    seconds: Seconds,
-}
-
-impl Trials {
-    fn run(config: &Config, description: &Description, budget: Option<u64>) -> Result<Self, TrainError> {
-        let [_, batch, length] = description.batch;
-        let depth = config.model.depth.min(BLOCKS);
-        let few = batch.div_ceil(2).min(ROWS).min((POSITIONS / length.max(1)).max(1));
-        let trial = |depth, rows| sample(config, &description.data, length, (depth, rows));
-        let pair = |rows| -> Result<[Sample; 2], TrainError> {
-            let one = trial(1, rows)?;
-            Ok([one, if depth == 1 { one } else { trial(depth, rows)? }])
-        };
-        let (fewer, more) = (pair(few)?, pair(2 * few)?);
-        let bytes =
-            |peak: fn(Sample) -> f64| Bytes::through([fewer, more].map(|pair| pair.map(peak)), depth, few);
-        let (pass, update) = (bytes(|sample| sample.pass_peak), bytes(|sample| sample.update_peak));
-        let rows = affordable(&pass, depth, batch, budget);
-        // A trial of as many rows has been timed already, more often than not.
-        let timed = match rows {
-            rows if rows == few => fewer,
-            rows if rows == 2 * few => more,
-            rows => pair(rows)?,
-        };
-        let number = config.run.precision.size();
-        Ok(Trials {
-            stack: Stack {
-                depth: config.model.depth,
-                layers: config.model.mixer.layers_per_block(),
-                input: (number * length * config.model.width) as f64,
-                longest: description.data.longest(),
-            },
-            pass,
-            update,
-            seconds: Seconds::through(timed[0], timed[1], depth, rows),
-        })
-    }
-
-    fn bytes(&self, setting: Setting) -> f64 {
-        // When gradients become an update, no activations are held, whether or not they are computed again.
-        let update = self.update.at(self.stack, Setting { segment: None, ..setting });
-        self.pass.at(self.stack, setting).max(update)
-    }
-
-    fn activations(&self, setting: Setting) -> f64 {
-        self.pass.activations(self.stack, setting)
-    }
-
-    fn seconds(&self, setting: Setting) -> f64 {
-        self.seconds.at(self.stack.depth, setting)
-    }
-}
-
-/// The most rows, up to those of the config, with which a trial of `depth` blocks stays within the budget and a share of
-/// the free memory.
-fn affordable(bytes: &Bytes, depth: usize, batch: usize, budget: Option<u64>) -> usize {
-    let free = available_mib().map_or(f64::INFINITY, |mib| SHARE * mib * MEBI);
-    let most = budget.map_or(free, |budget| free.min(budget as f64));
-    let stack = Stack { depth, layers: 1, input: 0.0, longest: 1.0 };
-    let at = |batch| bytes.at(stack, Setting { batch, accumulation: 1, segment: None });
-    (1..=batch).rev().find(|&rows| at(rows) <= most).unwrap_or(1)
-}
-
 /// MiB of the data as they are kept while training.
 fn data_mib(data: &DataDescription) -> f64 {
     let bytes = match data {
         DataDescription::Text { train_tokens, evaluate_tokens, .. } => {
             4.0 * (*train_tokens as f64 + *evaluate_tokens as f64)
         }
-        // Of which no plan is made.
-        DataDescription::Contrastive { .. } => 0.0,
+        DataDescription::Contrastive { input: ClassifierInput::Images(image), train, evaluate, .. } => {
+            ((train + evaluate) * image.height * image.width * image.channels) as f64
+        }
+        DataDescription::Contrastive { input: ClassifierInput::Tokens { .. }, .. } => 0.0,
         DataDescription::Pairs { lengths, train, evaluate, .. } => {
             4.0 * (train + evaluate) as f64 * (lengths[0] + lengths[1]) as f64
         }
         DataDescription::Examples { input, train, evaluate, .. } => match input {
-            mixlab_nn::ClassifierInput::Images(image) => {
+            ClassifierInput::Images(image) => {
                 ((train + evaluate) * image.height * image.width * image.channels) as f64
             }
-            mixlab_nn::ClassifierInput::Tokens { .. } => 0.0,
+            ClassifierInput::Tokens { .. } => 0.0,
         },
     };
     bytes / MEBI
@@ -319,7 +249,7 @@ pub(crate) fn arithmetic(config: &Config, description: &Description) -> Multiply
             let (anchors, candidates) = if *columns == 1 { (all, all) } else { (examples, all - examples) };
             let model = config.model.for_embedder_input(*input).unwrap_or_else(|_| config.model.clone());
             MultiplyAdds {
-                head: (accumulation * anchors * candidates * config.model.width) as u64,
+                head: (accumulation * anchors * candidates * config.model.embedding_width()) as u64,
                 ..MultiplyAdds::of_classifier(&model, *input, 0, rows)
             }
         }

@@ -5,7 +5,8 @@ use mixlab_measure::plan::{PlanReport, Proposal, Setting, plan};
 use mixlab_train::set_threads;
 
 use crate::arguments::ConfigSource;
-use crate::failure::{Exit, Failure, ProgramError};
+use crate::budget::MemoryBudget;
+use crate::failure::{Exit, Failure};
 use crate::input::read_config;
 use crate::output::{columns, print, print_json};
 use crate::progress::Display;
@@ -16,7 +17,7 @@ use crate::progress::Display;
 /// from updates of the same model with one block and with four, on made-up
 /// data, on this machine: close other programs. With a budget, settings are
 /// proposed that fit it and make the same updates: smaller micro-batches, and
-/// blocks that are computed again.
+/// blocks that are computed again; of contrastive runs smaller chunks.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -25,9 +26,8 @@ pub struct Plan {
     #[command(flatten)]
     source: ConfigSource,
 
-    /// A budget such as 2GiB, 800MiB or a number of bytes
-    #[arg(long, value_name = "SIZE")]
-    memory: Option<String>,
+    #[command(flatten)]
+    memory: MemoryBudget,
 
     /// Print JSON
     #[arg(long)]
@@ -36,7 +36,7 @@ pub struct Plan {
 
 impl Plan {
     pub fn run(self) -> Result<Exit, Failure> {
-        let budget = self.memory.as_deref().map(bytes).transpose()?;
+        let budget = self.memory.bytes()?;
         let config = read_config(&self.source)?;
         set_threads(config.value.run.threads);
         let mut display = Display::new();
@@ -50,30 +50,6 @@ impl Plan {
         }
         Ok(Exit::Done)
     }
-}
-
-/// A size in bytes, with a unit of powers of 1000 or 1024.
-fn bytes(text: &str) -> Result<u64, ProgramError> {
-    let wrong = || ProgramError::Argument {
-        argument: "--memory",
-        found: format!("\"{text}\""),
-        expected: "a size such as 2GiB, 800MiB or 4000000000".to_owned(),
-    };
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "k" | "kib" => 1024.0,
-        "m" | "mib" => 1024f64.powi(2),
-        "g" | "gib" => 1024f64.powi(3),
-        "kb" => 1e3,
-        "mb" => 1e6,
-        "gb" => 1e9,
-        _ => return Err(wrong()),
-    };
-    let size = number * factor;
-    if size >= 1.0 && size < 2f64.powi(60) { Ok(size as u64) } else { Err(wrong()) }
 }
 
 fn text(report: &PlanReport) -> String {
@@ -124,30 +100,24 @@ fn text(report: &PlanReport) -> String {
 }
 
 fn proposed(Proposal { setting, peak_mib, milliseconds }: &Proposal) -> String {
-    let Setting { batch, accumulation, segment } = setting;
+    let settings: Vec<String> = settings(setting).iter().map(|setting| format!("--set {setting}")).collect();
+    format!("  {}\n    {peak_mib:.0} MiB, {milliseconds:.0} ms an update\n", settings.join(" "))
+}
+
+/// What `--set` takes to make updates in this way.
+pub fn settings(&Setting { batch, accumulation, segment, chunk }: &Setting) -> Vec<String> {
+    // The loss of a contrastive batch depends on what is in it, so that chunks are all there is to choose.
+    if let Some(chunk) = chunk {
+        return vec![format!("objective.chunk={chunk}")];
+    }
     let recompute = match segment {
         None => "none".to_owned(),
         Some(1) => "block".to_owned(),
         Some(blocks) => blocks.to_string(),
     };
-    format!(
-        "  --set train.batch={batch} --set train.accumulation={accumulation} --set model.recompute={recompute}\n    \
-         {peak_mib:.0} MiB, {milliseconds:.0} ms an update\n"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes() {
-        assert_eq!(bytes("2GiB").ok(), Some(2 << 30));
-        assert_eq!(bytes("1.5 m").ok(), Some(3 << 19));
-        assert_eq!(bytes("2GB").ok(), Some(2_000_000_000));
-        assert_eq!(bytes("800").ok(), Some(800));
-        for wrong in ["", "GiB", "-1", "0", "2 parsecs", "1.2.3"] {
-            assert!(bytes(wrong).is_err(), "{wrong}");
-        }
-    }
+    vec![
+        format!("train.batch={batch}"),
+        format!("train.accumulation={accumulation}"),
+        format!("model.recompute={recompute}"),
+    ]
 }

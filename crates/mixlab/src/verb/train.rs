@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mixlab_core::DeviceChoice;
+use mixlab_measure::plan::{Proposal, plan};
 use mixlab_nn::ClassifierInput;
 use mixlab_nn::embed::ImageShape;
 use mixlab_train::{
@@ -11,16 +12,20 @@ use mixlab_train::{
 };
 
 use crate::arguments::ConfigSource;
+use crate::budget::MemoryBudget;
 use crate::failure::{Exit, Failure};
 use crate::input::read_config;
 use crate::output::{columns, print, print_json, tell};
 use crate::progress::{Display, count, duration};
+use crate::verb::plan::settings;
 
 /// Train a model as a config says
 ///
 /// The run folder holds the resolved config, metrics.jsonl, TensorBoard
 /// events, samples.txt, curves.svg, checkpoints and the final model. Ctrl-C
-/// finishes the step and saves; a second Ctrl-C stops at once.
+/// finishes the step and saves; a second Ctrl-C stops at once. With --memory
+/// the fastest way to make the same updates within it is chosen first, as
+/// `mixlab plan` foresees it.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
@@ -38,6 +43,9 @@ pub struct Train {
     #[arg(long, value_name = "DEVICE")]
     device: Option<DeviceChoice>,
 
+    #[command(flatten)]
+    memory: MemoryBudget,
+
     /// Show shapes, parameters, memory and one batch; train nothing
     #[arg(long)]
     dry_run: bool,
@@ -54,8 +62,12 @@ impl Train {
             let name = serde_json::to_string(&device).unwrap_or_default();
             self.source.sets.sets.push(format!("run.device={name}"));
         }
-        let config = read_config(&self.source)?;
+        let mut config = read_config(&self.source)?;
         set_threads(config.value.run.threads);
+        if let Some(budget) = self.memory.bytes()? {
+            self.source.sets.sets.extend(fitting(&config.value, budget)?);
+            config = read_config(&self.source)?;
+        }
         if self.dry_run {
             return dry_run(&config.value, self.json);
         }
@@ -66,6 +78,23 @@ impl Train {
         display.finish();
         finish(&outcome?, &out, &display, self.json)
     }
+}
+
+/// The settings of the fastest way to make the same updates within a budget.
+fn fitting(config: &Config, budget: u64) -> Result<Vec<String>, Failure> {
+    let mut display = Display::new();
+    let report = plan(config, Some(budget), &mut display);
+    display.finish();
+    let Some(proposal) = report?.proposals.and_then(|all| all.into_iter().next()) else {
+        return Ok(Vec::new());
+    };
+    let chosen = settings(&proposal.setting);
+    let Proposal { peak_mib, milliseconds, .. } = proposal;
+    tell(&format!(
+        "within --memory: {}, about {peak_mib:.0} MiB and {milliseconds:.0} ms an update",
+        chosen.join(", ")
+    ));
+    Ok(chosen)
 }
 
 /// `runs/` and the name of the last config.

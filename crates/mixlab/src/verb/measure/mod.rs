@@ -1,6 +1,7 @@
 //! `mixlab measure`: what something takes on this machine.
 
 mod breakeven;
+mod chunks;
 mod decode;
 mod depth;
 mod nce;
@@ -29,6 +30,7 @@ enum Action {
     Breakeven(breakeven::Breakeven),
     Depth(depth::Depth),
     Nce(nce::Nce),
+    Chunks(chunks::Chunks),
 }
 
 impl Measure {
@@ -39,6 +41,7 @@ impl Measure {
             Action::Breakeven(breakeven) => breakeven.run(),
             Action::Depth(depth) => depth.run(),
             Action::Nce(nce) => nce.run(),
+            Action::Chunks(chunks) => chunks.run(),
         }
     }
 }
