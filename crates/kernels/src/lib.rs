@@ -60,7 +60,7 @@ pub use mixed_chunk_attention::{ChunkNormaliser, MixedChunkOptions, mixed_chunk_
 pub use norm::{NormKind, add_norm, norm};
 pub use optimizer::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, Updated, global_norm, optimizer_update};
 pub use portable::portable;
-pub use rotary::{RotaryLayout, RotaryOptions, rotary};
+pub use rotary::{Positions, RotaryLayout, RotaryOptions, rotary};
 pub use score_attention::{ScoreOptions, ScoreWeight, score_attention};
 pub use softmax::softmax;
 pub use softmax_attention::{SoftmaxOptions, softmax_attention};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::channel::ChannelConfig;
 use crate::embed::{EmbeddingConfig, PatchConfig};
 use crate::head::{HeadConfig, Pooling, ReadoutConfig};
+use crate::latent::{LatentConfig, TextVae};
 use crate::mixer::{Lengths, MixerConfig};
 use crate::position::PositionConfig;
 use crate::residual::{ResidualConfig, Stack};
@@ -36,6 +37,9 @@ pub struct ModelConfig {
     /// `sequence_to_sequence` and `span_corruption`, have a use for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderConfig>,
+    /// Latents between the encoder and the decoder of a variational auto-encoder; absent: four of 16 numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latent: Option<LatentConfig>,
     /// Layers with another token mixer; absent: all have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hybrid: Option<HybridConfig>,
@@ -129,6 +133,7 @@ impl ModelConfig {
             max_length: default_max_length(),
             mixer,
             encoder: None,
+            latent: None,
             hybrid: None,
             channel: None,
             residual: ResidualConfig::default(),
@@ -351,6 +356,29 @@ impl ModelConfig {
         self.validate()?;
         let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
         let model = SequenceToSequence::new(encoder, self, vocabulary, &builder)?;
+        builder.finish()?;
+        Ok(model)
+    }
+
+    /// Makes an encoder and decoder of texts in one stack; every parameter is a function of (`seed`, its path). The posterior of a
+    /// latent is made of `outputs` numbers.
+    ///
+    /// # Errors
+    /// What [`ModelConfig::validate`] and [`LatentConfig::validate`] find.
+    pub fn build_text_vae(
+        &self,
+        outputs: usize,
+        vocabulary: usize,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<TextVae, ModelError> {
+        self.check_one_stack("a variational auto-encoder")?;
+        self.validate()?;
+        let latent = self.latent.clone().unwrap_or_default();
+        latent.validate(self)?;
+        let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
+        let model = TextVae::new(&latent, self, outputs, vocabulary, &builder)?;
         builder.finish()?;
         Ok(model)
     }

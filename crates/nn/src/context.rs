@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mixlab_core::Key;
-use mixlab_kernels::{Dropout, Mask};
+use mixlab_kernels::{Dropout, Mask, Positions};
 
 use crate::seq2seq::Memory;
 
@@ -29,8 +29,10 @@ pub struct Context {
     pub samples: Arc<[u64]>,
     /// Key padding and document segments.
     pub mask: Mask,
-    /// Absolute position of the first row; larger than zero only while streaming.
+    /// Number of the first row in its sequence; larger than zero only while streaming.
     pub start: usize,
+    /// Positions that are left out behind row 0 of a sequence, where a text keeps a distance from what it reads in front.
+    pub gap: usize,
     /// What blocks with cross-attention read.
     pub memory: Option<Memory>,
 }
@@ -45,8 +47,14 @@ impl Context {
             samples: (0..batch as u64).collect(),
             mask: Mask::default(),
             start: 0,
+            gap: 0,
             memory: None,
         }
+    }
+
+    /// Where the rows stand, for mixers that turn by position.
+    pub fn positions(&self) -> Positions {
+        Positions { start: self.start, gap: self.gap }
     }
 
     /// The dropout of one site, or none when evaluating or when `rate` is zero.

@@ -27,6 +27,7 @@ mod recompute;
 pub mod channel;
 pub mod embed;
 pub mod head;
+pub mod latent;
 pub mod mixer;
 pub mod norm;
 pub mod position;

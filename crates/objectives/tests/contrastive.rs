@@ -64,6 +64,7 @@ impl Embedder<EmbeddingModel> for Sentences {
             samples: rows.map(|row| row as u64).collect(),
             mask: Mask { padding: Some(real.into()), segments: None },
             start: 0,
+            gap: 0,
             memory: None,
         };
         model.embed_tokens(tokens, &context)

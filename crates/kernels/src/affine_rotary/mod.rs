@@ -11,13 +11,13 @@ use burn::tensor::Tensor;
 
 use crate::cpu::serves;
 use crate::operand::Operand;
-use crate::rotary::RotaryOptions;
 use crate::rotary::cpu::Rotation;
+use crate::rotary::{Positions, RotaryOptions};
 use backend::AffineRotaryBackend;
 
 /// `rotate(x ⊙ γ + β)` with row `head` of γ and β; without β and without rotation where they are absent.
 ///
-/// Shapes: `x` `[batch, n, s]`, `gamma` and `beta` `[heads, s]`; row t of x stands at position `start + t`. The
+/// Shapes: `x` `[batch, n, s]`, `gamma` and `beta` `[heads, s]`; row t of x stands at `positions.at(t)`. The
 /// rotation is that of [`rotary`](crate::rotary) with one head of width s. Source: Hua et al., "Transformer quality
 /// in linear time", 2022, section 2.2.
 ///
@@ -29,8 +29,9 @@ pub fn affine_rotary(
     beta: Option<Tensor<2>>,
     head: usize,
     rotary: Option<RotaryOptions>,
-    start: usize,
+    positions: impl Into<Positions>,
 ) -> Tensor<3> {
+    let positions = positions.into();
     let [_, length, width] = x.dims();
     let [heads, _] = gamma.dims();
     assert!(head < heads, "head {head} of {heads}");
@@ -44,9 +45,9 @@ pub fn affine_rotary(
         options.check(width);
     }
     if !serves(&x) {
-        return portable::affine_rotary(x, gamma, beta, head, rotary, start);
+        return portable::affine_rotary(x, gamma, beta, head, rotary, positions);
     }
-    let rotation = rotary.map(|options| Rotation::new(options, start..start + length));
+    let rotation = rotary.map(|options| Rotation::new(options, positions, length));
     Tensor::from_dispatch(Dispatch::fused_affine_rotary(
         x.into_dispatch(),
         gamma.into_dispatch(),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::rotary::{RotaryOptions, portable};
+use crate::rotary::{Positions, RotaryOptions, portable};
 
 pub(crate) fn affine_rotary(
     x: Tensor<3>,
@@ -10,7 +10,7 @@ pub(crate) fn affine_rotary(
     beta: Option<Tensor<2>>,
     head: usize,
     rotary: Option<RotaryOptions>,
-    start: usize,
+    positions: Positions,
 ) -> Tensor<3> {
     let [batch, length, width] = x.dims();
     let row = |parameter: Tensor<2>| parameter.narrow(0, head, 1).unsqueeze();
@@ -19,7 +19,7 @@ pub(crate) fn affine_rotary(
         y = y + row(beta);
     }
     match rotary {
-        Some(options) => portable::rotary(y.reshape([batch, length, 1, width]), options, start)
+        Some(options) => portable::rotary(y.reshape([batch, length, 1, width]), options, positions)
             .reshape([batch, length, width]),
         None => y,
     }

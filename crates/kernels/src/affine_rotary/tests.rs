@@ -2,9 +2,10 @@ use burn::tensor::Tensor;
 
 use super::{affine_rotary, portable};
 use crate::harness::{Inputs, SIZES, differentiate, fast_equals_portable};
-use crate::{RotaryLayout, RotaryOptions};
+use crate::{Positions, RotaryLayout, RotaryOptions};
 
-type Function = fn(Tensor<3>, Tensor<2>, Option<Tensor<2>>, usize, Option<RotaryOptions>, usize) -> Tensor<3>;
+type Function =
+    fn(Tensor<3>, Tensor<2>, Option<Tensor<2>>, usize, Option<RotaryOptions>, Positions) -> Tensor<3>;
 
 fn options(width: usize) -> [Option<RotaryOptions>; 3] {
     let of = |layout, width| Some(RotaryOptions { layout, width, base: 10_000.0 });
@@ -22,8 +23,8 @@ fn two_heads(
 ) -> Tensor<3> {
     let (x, gamma) = (t.input("x", shape), t.input("gamma", [3, shape[2]]));
     let beta = with_beta.then(|| t.input("beta", [3, shape[2]]));
-    let first = function(x.clone(), gamma.clone(), beta.clone(), 1, rotary, 5);
-    first + function(x, gamma, beta, 2, None, 5) * 0.5
+    let first = function(x.clone(), gamma.clone(), beta.clone(), 1, rotary, 5.into());
+    first + function(x, gamma, beta, 2, None, 5.into()) * 0.5
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn equals_the_portable_definition() {
 fn slices_of_a_wider_tensor() {
     let slice = |t: &mut Inputs, function: Function| {
         let x = t.input("x", [2, 7, 10]).narrow(2, 3, 6);
-        function(x, t.input("gamma", [1, 6]), None, 0, options(6)[1], 0)
+        function(x, t.input("gamma", [1, 6]), None, 0, options(6)[1], Positions { start: 0, gap: 4 })
     };
     fast_equals_portable("slices", |t| slice(t, affine_rotary), |t| slice(t, portable::affine_rotary));
 }

@@ -2,13 +2,12 @@
 //! kept from one call to the next.
 
 use std::cell::RefCell;
-use std::ops::Range;
 use std::sync::Arc;
 
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::{RotaryLayout, RotaryOptions};
+use super::{Positions, RotaryLayout, RotaryOptions};
 use crate::cpu::{Real, Rows, block_rows, for_blocks, output, tensor, vectorised, with_real, with_rows};
 use crate::profile;
 
@@ -22,8 +21,8 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    pub(crate) fn new(options: RotaryOptions, positions: Range<usize>) -> Self {
-        Rotation { layout: options.layout, angles: Angles::of(options, positions), direction: 1.0 }
+    pub(crate) fn new(options: RotaryOptions, positions: Positions, length: usize) -> Self {
+        Rotation { layout: options.layout, angles: Angles::of(options, (positions, length)), direction: 1.0 }
     }
 
     pub(crate) fn inverse(&self) -> Self {
@@ -42,12 +41,15 @@ impl Rotation {
     }
 }
 
-/// Cosines and sines `[n, pairs]` of the angles at a range of positions, in double precision.
+/// Where rows stand, and how many there are.
+type Placed = (Positions, usize);
+
+/// Cosines and sines `[n, pairs]` of the angles of rows, in double precision.
 #[derive(Debug)]
 struct Angles {
     pairs: usize,
     base: f64,
-    positions: Range<usize>,
+    positions: Placed,
     cosines: Vec<f64>,
     sines: Vec<f64>,
 }
@@ -58,11 +60,11 @@ thread_local! {
 
 impl Angles {
     /// The angles that were asked for last, or new ones.
-    fn of(options: RotaryOptions, positions: Range<usize>) -> Arc<Self> {
+    fn of(options: RotaryOptions, positions: Placed) -> Arc<Self> {
         let (pairs, base) = (options.width / 2, options.base);
         LATEST.with_borrow_mut(|latest| {
             let fits = |angles: &&mut Arc<Angles>| {
-                (angles.pairs, angles.base, &angles.positions) == (pairs, base, &positions)
+                (angles.pairs, angles.base, angles.positions) == (pairs, base, positions)
             };
             match latest.as_mut().filter(fits) {
                 Some(angles) => Arc::clone(angles),
@@ -71,13 +73,13 @@ impl Angles {
         })
     }
 
-    fn new(pairs: usize, base: f64, positions: Range<usize>) -> Self {
+    fn new(pairs: usize, base: f64, positions: Placed) -> Self {
         let frequencies: Vec<f64> =
             (0..pairs).map(|i| base.powf(-2.0 * i as f64 / (2 * pairs) as f64)).collect();
-        let angles: Vec<(f64, f64)> = positions
-            .clone()
+        let (at, length) = positions;
+        let angles: Vec<(f64, f64)> = (0..length)
             .into_par_iter()
-            .flat_map_iter(|position| frequencies.iter().map(move |f| (position as f64 * f).sin_cos()))
+            .flat_map_iter(|row| frequencies.iter().map(move |f| (at.at(row) as f64 * f).sin_cos()))
             .collect();
         let (sines, cosines) = angles.into_iter().unzip();
         Angles { pairs, base, positions, cosines, sines }
@@ -159,15 +161,17 @@ mod tests {
     #[test]
     fn angles_are_kept_for_the_same_question_only() {
         let options = RotaryOptions { layout: RotaryLayout::SplitHalf, width: 8, base: 100.0 };
-        let first = Angles::of(options, 2..5);
-        assert!(Arc::ptr_eq(&first, &Angles::of(options, 2..5)));
+        let rows = |start, length| (Positions::from(start), length);
+        let first = Angles::of(options, rows(2, 3));
+        assert!(Arc::ptr_eq(&first, &Angles::of(options, rows(2, 3))));
         for (options, positions) in [
-            (options, 2..6),
-            (options, 3..5),
-            (RotaryOptions { width: 6, ..options }, 2..5),
-            (RotaryOptions { base: 10.0, ..options }, 2..5),
+            (options, rows(2, 4)),
+            (options, rows(3, 2)),
+            (options, (Positions { start: 2, gap: 1 }, 3)),
+            (RotaryOptions { width: 6, ..options }, rows(2, 3)),
+            (RotaryOptions { base: 10.0, ..options }, rows(2, 3)),
         ] {
-            let kept = Angles::of(options, positions.clone());
+            let kept = Angles::of(options, positions);
             let new = Angles::new(options.width / 2, options.base, positions);
             assert_eq!((&kept.cosines, &kept.sines), (&new.cosines, &new.sines));
             assert_ne!(kept.cosines, first.cosines);

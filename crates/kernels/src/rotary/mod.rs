@@ -3,6 +3,7 @@
 mod backend;
 pub(crate) mod cpu;
 pub(crate) mod portable;
+mod positions;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,8 @@ use burn::tensor::Tensor;
 
 use crate::cpu::serves;
 use backend::RotaryBackend;
+
+pub use positions::Positions;
 
 /// Which channels form a rotated pair. A checkpoint fixes the layout: the two differ by a
 /// permutation of channels.
@@ -50,16 +53,17 @@ impl RotaryOptions {
 /// Pair i at position p turns by the angle `p · base^(−2i/w)`:
 /// `(a, b) ← (a·cos − b·sin, a·sin + b·cos)`. Source: Su et al., "RoFormer", 2021, equation 34.
 ///
-/// Shapes: `x` `[batch, n, heads, width]`; row t stands at position `start + t`.
+/// Shapes: `x` `[batch, n, heads, width]`; row t stands at `positions.at(t)`: `start + t` if a number
+/// is given.
 ///
 /// # Panics
 /// If w is odd or larger than the head width.
-pub fn rotary(x: Tensor<4>, options: RotaryOptions, start: usize) -> Tensor<4> {
+pub fn rotary(x: Tensor<4>, options: RotaryOptions, positions: impl Into<Positions>) -> Tensor<4> {
+    let positions = positions.into();
     options.check(x.dims()[3]);
     if options.width == 0 || !serves(&x) {
-        return portable::rotary(x, options, start);
+        return portable::rotary(x, options, positions);
     }
-    let positions = start..start + x.dims()[1];
-    let rotation = cpu::Rotation::new(options, positions);
+    let rotation = cpu::Rotation::new(options, positions, x.dims()[1]);
     Tensor::from_dispatch(Dispatch::fused_rotary(x.into_dispatch(), rotation))
 }

@@ -2,17 +2,18 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{RotaryLayout, RotaryOptions};
+use super::{Positions, RotaryLayout, RotaryOptions};
 
-pub(crate) fn rotary(x: Tensor<4>, options: RotaryOptions, start: usize) -> Tensor<4> {
+pub(crate) fn rotary(x: Tensor<4>, options: RotaryOptions, positions: impl Into<Positions>) -> Tensor<4> {
     let RotaryOptions { layout, width: rotated_width, base } = options;
+    let positions = positions.into();
     let [batch, length, heads, width] = x.dims();
     let half = rotated_width / 2;
     if half == 0 {
         return x;
     }
     let angles = (0..length).flat_map(|t| {
-        (0..half).map(move |i| (start + t) as f64 * base.powf(-2.0 * i as f64 / rotated_width as f64))
+        (0..half).map(move |i| positions.at(t) as f64 * base.powf(-2.0 * i as f64 / rotated_width as f64))
     });
     let (mut sin, mut cos) = (Vec::new(), Vec::new());
     for angle in angles {

@@ -1,4 +1,4 @@
-use super::{RotaryLayout, RotaryOptions, portable, rotary};
+use super::{Positions, RotaryLayout, RotaryOptions, portable, rotary};
 use crate::harness::{SIZES, differentiate, fast_equals_portable, numbers};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -23,6 +23,25 @@ fn check_against_portable(layout: RotaryLayout, shape: [usize; 4], rotated: usiz
         |t| rotary(t.input("x", shape), options, 5),
         |t| portable::rotary(t.input("x", shape), options, 5),
     );
+}
+
+/// Row 0 where it would stand anyway, the others further on.
+#[test]
+fn a_gap_moves_all_rows_but_the_first() {
+    for layout in LAYOUTS {
+        let options = RotaryOptions { layout, width: 6, base: 100.0 };
+        let values: Vec<f64> = (0..40).map(|i| f64::from(i).sin()).collect();
+        let x: Tensor<4> = Tensor::from_data(TensorData::new(values, [1, 5, 1, 8]), &Device::flex());
+        let together = rotary(x.clone(), options, Positions { start: 0, gap: 9 });
+        let first = rotary(x.clone().narrow(1, 0, 1), options, 0);
+        let others = rotary(x.narrow(1, 1, 4), options, 10);
+        assert_eq!(numbers(together), numbers(Tensor::cat(vec![first, others], 1)), "{layout:?}");
+        fast_equals_portable(
+            &format!("{layout:?} with a gap"),
+            |t| rotary(t.input("x", [2, 5, 3, 8]), options, Positions { start: 0, gap: 9 }),
+            |t| portable::rotary(t.input("x", [2, 5, 3, 8]), options, Positions { start: 0, gap: 9 }),
+        );
+    }
 }
 
 #[test]

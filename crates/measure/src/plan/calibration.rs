@@ -123,6 +123,7 @@ pub(super) fn context(config: &Config, rows: usize) -> Context {
         samples: (0..rows as u64).collect(),
         mask: Mask::default(),
         start: 0,
+        gap: 0,
         memory: None,
     }
 }

@@ -24,7 +24,8 @@ pub struct EmbeddingConfig {
     pub scale: f64,
     /// Whether a norm of the model's kind follows the embedding, before its dropout.
     pub norm: bool,
-    /// Rows of a token type embedding, as BERT and FNet have one; every token here is of type 0. 0: none.
+    /// Rows of a token type embedding, as BERT and FNet have one. Tokens are of type 0, those of a text that is decoded
+    /// of type 1. 0: none.
     pub types: usize,
     /// Whether a dense map with bias follows the norm, as in FNet.
     pub projection: bool,
@@ -78,7 +79,7 @@ impl<'a> EmbeddingSizes<'a> {
 pub struct Embedding {
     /// One row a token, `[vocabulary, width]`.
     token: Param<Tensor<2>>,
-    /// One row a token type, `[types, width]`, of which the first is used.
+    /// One row a token type, `[types, width]`.
     types: Option<Param<Tensor<2>>>,
     position: Option<Position>,
     norm: Option<Norm>,
@@ -109,14 +110,21 @@ impl Embedding {
         }
     }
 
-    /// Ids `[batch, n]` to vectors `[batch, n, width]`.
+    /// Ids `[batch, n]` of the first type to vectors `[batch, n, width]`.
     pub fn forward(&self, tokens: Tensor<2, Int>, context: &Context) -> Tensor<3> {
+        self.forward_as(tokens, 0, context)
+    }
+
+    /// The same of tokens of type `kind`, or of the last type if there are fewer.
+    pub fn forward_as(&self, tokens: Tensor<2, Int>, kind: usize, context: &Context) -> Tensor<3> {
         let mut x = embedding(self.token.val(), tokens);
         if self.scale != 1.0 {
             x = x.mul_scalar(self.scale);
         }
         if let Some(types) = &self.types {
-            x = x + types.val().narrow(0, 0, 1).unsqueeze();
+            let types = types.val();
+            let row = kind.min(types.dims()[0] - 1);
+            x = x + types.narrow(0, row, 1).unsqueeze();
         }
         if let Some(position) = &self.position {
             x = position.add(x, context.start);

@@ -12,7 +12,7 @@
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{
-    ChunkNormaliser, Mask, MixedChunkOptions, ScoreOptions, ScoreWeight, mixed_chunk_attention,
+    ChunkNormaliser, Mask, MixedChunkOptions, Positions, ScoreOptions, ScoreWeight, mixed_chunk_attention,
     score_attention,
 };
 use schemars::JsonSchema;
@@ -243,7 +243,7 @@ impl Flash {
     /// Mixes `x` `[b, n, d]`; the last chunk may be shorter. Chunks are counted from the first row.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
         let Projected { gate, value, heads: [query, key, linear_query, linear_key] } =
-            self.unit.project(x, context.start);
+            self.unit.project(x, context.positions());
         let options = MixedChunkOptions {
             chunk: self.config.chunk,
             causal: context.causal,
@@ -267,9 +267,9 @@ impl Flash {
     }
 
     /// Mixes the next positions `x` `[b, k, d]`, chunk by chunk.
-    pub fn step(&self, x: Tensor<3>, state: &mut FlashState) -> Tensor<3> {
+    pub fn step(&self, x: Tensor<3>, state: &mut FlashState, positions: Positions) -> Tensor<3> {
         let count = x.dims()[1];
-        let Projected { gate, value, heads } = self.unit.project(x, state.position());
+        let Projected { gate, value, heads } = self.unit.project(x, positions);
         let mut attended = Vec::new();
         let mut start = 0;
         while start < count {

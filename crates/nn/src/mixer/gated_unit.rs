@@ -10,7 +10,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, affine_rotary, gated_product};
+use mixlab_kernels::{Activation, Positions, affine_rotary, gated_product};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -136,15 +136,15 @@ impl GatedUnit {
         }
     }
 
-    /// Projects `x` `[b, n, d]`, whose first row stands at position `start`.
-    pub(super) fn project<const HEADS: usize>(&self, x: Tensor<3>, start: usize) -> Projected<HEADS> {
+    /// Projects `x` `[b, n, d]`, whose rows stand at `positions`.
+    pub(super) fn project<const HEADS: usize>(&self, x: Tensor<3>, positions: Positions) -> Projected<HEADS> {
         let (e, [_, total]) = (self.expanded(), self.input.shape());
         let part = |columns, activation| self.input.forward_columns(x.clone(), columns, activation);
         let shared = part(2 * e..total, Activation::Silu);
         Projected {
             gate: part(0..e, Activation::Identity),
             value: part(e..2 * e, Activation::Silu),
-            heads: std::array::from_fn(|head| self.head(shared.clone(), head, start)),
+            heads: std::array::from_fn(|head| self.head(shared.clone(), head, positions)),
         }
     }
 
@@ -154,10 +154,10 @@ impl GatedUnit {
     }
 
     /// `Z ⊙ γ + β` of one head, rotated.
-    fn head(&self, shared: Tensor<3>, head: usize, start: usize) -> Tensor<3> {
+    fn head(&self, shared: Tensor<3>, head: usize, positions: Positions) -> Tensor<3> {
         let beta = self.beta.as_ref().map(Param::val);
         let rotary = self.rotary.map(|rotary| rotary.options());
-        affine_rotary(shared, self.gamma.val(), beta, head, rotary, start)
+        affine_rotary(shared, self.gamma.val(), beta, head, rotary, positions)
     }
 
     /// Zeros where the unit's parameters are and in their precision.

@@ -7,7 +7,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-use mixlab_kernels::{Activation, LinearOptions, Mask, linear_attention};
+use mixlab_kernels::{Activation, LinearOptions, Mask, Positions, linear_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +154,7 @@ struct Projected {
 impl LinearAttention {
     /// Mixes `x` `[b, n, d]`.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
-        let p = self.project(x, context.start);
+        let p = self.project(x, context.positions());
         let options = |epsilon| LinearOptions {
             causal: context.causal,
             epsilon,
@@ -178,9 +178,9 @@ impl LinearAttention {
     }
 
     /// Mixes the next positions `x` `[b, k, d]` and adds them to the sums.
-    pub fn step(&self, x: Tensor<3>, state: &mut LinearAttentionState) -> Tensor<3> {
+    pub fn step(&self, x: Tensor<3>, state: &mut LinearAttentionState, positions: Positions) -> Tensor<3> {
         let count = x.dims()[1];
-        let p = self.project(x, state.position);
+        let p = self.project(x, positions);
         let ones = p.value.clone().narrow(3, 0, 1).ones_like();
         let options = || LinearOptions { causal: true, epsilon: None, chunk: CHUNK, mask: Mask::default() };
         let before = |query: &Tensor<4>, sums: &Tensor<4>| {
@@ -204,14 +204,14 @@ impl LinearAttention {
         &self.config
     }
 
-    fn project(&self, x: Tensor<3>, start: usize) -> Projected {
+    fn project(&self, x: Tensor<3>, positions: Positions) -> Projected {
         let [b, n, d] = x.dims();
         let heads = self.config.heads;
         let part = |linear: &Linear, activation| {
             linear.forward(x.clone(), activation).reshape([b, n, heads, d / heads])
         };
         let turn = |x: &Tensor<4>| match &self.rotary {
-            Some(rotary) => rotary.rotate(x.clone(), start),
+            Some(rotary) => rotary.rotate(x.clone(), positions),
             None => x.clone(),
         };
         let query = part(&self.query, Activation::EluPlusOne);

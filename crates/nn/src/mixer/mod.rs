@@ -158,11 +158,12 @@ impl Mixer {
             "a streaming step takes whole sequences, without masks"
         );
         assert_eq!(state.position(), context.start, "the state must have seen every earlier position");
+        let positions = context.positions();
         match (self, state) {
-            (Mixer::SoftmaxAttention(mixer), MixerState::Attention(state)) => mixer.step(x, state),
-            (Mixer::LinearAttention(mixer), MixerState::Linear(state)) => mixer.step(x, state),
-            (Mixer::GatedAttentionUnit(mixer), MixerState::Gated(state)) => mixer.step(x, state),
-            (Mixer::Flash(mixer), MixerState::Flash(state)) => mixer.step(x, state),
+            (Mixer::SoftmaxAttention(mixer), MixerState::Attention(state)) => mixer.step(x, state, positions),
+            (Mixer::LinearAttention(mixer), MixerState::Linear(state)) => mixer.step(x, state, positions),
+            (Mixer::GatedAttentionUnit(mixer), MixerState::Gated(state)) => mixer.step(x, state, positions),
+            (Mixer::Flash(mixer), MixerState::Flash(state)) => mixer.step(x, state, positions),
             (Mixer::ResMlp(mixer), MixerState::Rows(state)) => mixer.step(x, state),
             (Mixer::Gmlp(mixer), MixerState::Gmlp(state)) => mixer.step(x, state),
             (Mixer::Convolution(mixer), MixerState::Convolution(state)) => mixer.step(x, state),

@@ -5,7 +5,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, Mask, SoftmaxOptions, softmax_attention};
+use mixlab_kernels::{Activation, Mask, Positions, SoftmaxOptions, softmax_attention};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +132,7 @@ pub struct SoftmaxAttention {
 impl SoftmaxAttention {
     /// Mixes `x` `[b, n, d]`.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
-        let [q, k, v] = self.project(x, context.start);
+        let [q, k, v] = self.project(x, context.positions());
         let options = SoftmaxOptions {
             scale: self.scale(),
             causal: context.causal,
@@ -142,9 +142,9 @@ impl SoftmaxAttention {
         self.join(softmax_attention(q, k, v, options))
     }
 
-    /// Mixes the next positions `x` `[b, k, d]` with all that `cache` holds.
-    pub fn step(&self, x: Tensor<3>, cache: &mut KeyValueCache<4>) -> Tensor<3> {
-        let [q, k, v] = self.project(x, cache.position());
+    /// Mixes the next rows `x` `[b, k, d]`, which stand at `positions`, with all that `cache` holds.
+    pub fn step(&self, x: Tensor<3>, cache: &mut KeyValueCache<4>, positions: Positions) -> Tensor<3> {
+        let [q, k, v] = self.project(x, positions);
         let (k, v) = cache.append(k, v);
         let options =
             SoftmaxOptions { scale: self.scale(), causal: true, mask: Mask::default(), dropout: None };
@@ -157,13 +157,13 @@ impl SoftmaxAttention {
     }
 
     /// Queries `[b, n, heads, d_h]`, keys and values `[b, n, groups, d_h]`, rotated.
-    fn project(&self, x: Tensor<3>, start: usize) -> [Tensor<4>; 3] {
+    fn project(&self, x: Tensor<3>, positions: Positions) -> [Tensor<4>; 3] {
         let [b, n, d] = x.dims();
         let part = |linear: &Linear, heads: usize| {
             linear.forward(x.clone(), Activation::Identity).reshape([b, n, heads, d / self.config.heads])
         };
         let turn = |x: Tensor<4>| match &self.rotary {
-            Some(rotary) => rotary.rotate(x, start),
+            Some(rotary) => rotary.rotate(x, positions),
             None => x,
         };
         let groups = self.config.groups();

@@ -6,7 +6,7 @@
 //! fixes which one it is.
 
 use burn::tensor::Tensor;
-use mixlab_kernels::{RotaryLayout, RotaryOptions, rotary};
+use mixlab_kernels::{Positions, RotaryLayout, RotaryOptions, rotary};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -89,9 +89,9 @@ pub struct Rotary {
 }
 
 impl Rotary {
-    /// Turns `x` `[batch, n, heads, head width]`, whose first row stands at position `start`.
-    pub fn rotate(&self, x: Tensor<4>, start: usize) -> Tensor<4> {
-        rotary(x, self.options, start)
+    /// Turns `x` `[batch, n, heads, head width]`, whose rows stand at `positions`.
+    pub fn rotate(&self, x: Tensor<4>, positions: impl Into<Positions>) -> Tensor<4> {
+        rotary(x, self.options, positions)
     }
 
     /// Layout, width and base, for operations that rotate on their way.

@@ -140,6 +140,7 @@ impl Setting<'_> {
                 segments: batch.segments.as_deref().map(Arc::from),
             },
             start: 0,
+            gap: 0,
             memory: None,
         };
         let batch = LanguageBatch::new(

@@ -9,7 +9,7 @@ mod normaliser;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use mixlab_kernels::Mask;
+use mixlab_kernels::{Mask, Positions};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -172,7 +172,7 @@ pub struct GatedAttentionUnit {
 impl GatedAttentionUnit {
     /// Mixes `x` `[b, n, d]`.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
-        let Projected { gate, value, heads: [query, key] } = self.unit.project(x, context.start);
+        let Projected { gate, value, heads: [query, key] } = self.unit.project(x, context.positions());
         let dropout = context.dropout(self.config.attention_dropout, &self.site);
         let attention = self.attention(context.causal);
         self.unit.finish(attention.attend(query, key, value, &context.mask, dropout), gate)
@@ -205,8 +205,8 @@ impl GatedAttentionUnit {
     }
 
     /// Mixes the next positions `x` `[b, k, d]` with all that `cache` holds.
-    pub fn step(&self, x: Tensor<3>, cache: &mut KeyValueCache<3>) -> Tensor<3> {
-        let Projected { gate, value, heads: [query, key] } = self.unit.project(x, cache.position());
+    pub fn step(&self, x: Tensor<3>, cache: &mut KeyValueCache<3>, positions: Positions) -> Tensor<3> {
+        let Projected { gate, value, heads: [query, key] } = self.unit.project(x, positions);
         let (key, value) = cache.append(key, value);
         self.unit.finish(self.attention(true).attend(query, key, value, &Mask::default(), None), gate)
     }

@@ -226,6 +226,7 @@ impl Rows {
             samples: samples.as_slice().into(),
             mask: Mask { padding: padding.map(Arc::from), segments: None },
             start: 0,
+            gap: 0,
             memory: None,
         };
         (batch, context)

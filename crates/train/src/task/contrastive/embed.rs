@@ -36,6 +36,7 @@ impl Embedder<EmbeddingModel> for BatchRows<'_> {
             samples: self.batch.samples[rows.clone()].into(),
             mask: Mask { padding, segments: None },
             start: 0,
+            gap: 0,
             memory: None,
         };
         match &self.batch.inputs {

@@ -82,6 +82,7 @@ fn context(samples: &[u64], padding: Option<&Vec<bool>>, at: Circumstances<'_>, 
         samples: samples.into(),
         mask: Mask { padding: padding.map(|padding| Arc::from(padding.as_slice())), segments: None },
         start: 0,
+        gap: 0,
         memory: None,
     }
 }

@@ -1,0 +1,157 @@
+//! A text VAE in two streams is the masked single sequence, its cached decoder the full pass, and nothing but latents gets through.
+
+mod support_latent;
+
+use burn::tensor::{Int, Tensor};
+use mixlab_core::{Diagnose, Precision};
+use mixlab_nn::latent::{LatentConfig, TextVae};
+use mixlab_nn::mixer::{FlashConfig, GauConfig, MixerConfig, NormaliserConfig};
+use mixlab_nn::position::RelativeBiasConfig;
+use mixlab_nn::{Context, ModelConfig, parameter_values};
+use support_latent::{BATCH, LATENTS, LENGTH, Single, config, gau, ids, latents, model, numbers, text};
+
+fn gap(a: &Tensor<3>, b: &Tensor<3>) -> f64 {
+    (a.clone() - b.clone()).abs().max().into_scalar::<f64>()
+}
+
+/// Latents are what their posterior is made of, turned and shrunk.
+fn draw(_: usize, posterior: Tensor<2>) -> Tensor<2> {
+    posterior.flip([1]).mul_scalar(0.7)
+}
+
+#[test]
+fn two_streams_are_the_masked_sequence() {
+    let model = model(&config());
+    let single = Single { values: parameter_values(&model) };
+    let (tokens, padding) = text(3);
+    let found = model.encode(tokens.clone(), &context(padding.clone()), draw);
+    let hidden = model.decode(&found, tokens.clone(), &Context::evaluation(BATCH, true));
+    let logits = model.logits(hidden);
+    for row in 0..BATCH {
+        let (expected_latents, expected) =
+            single.run(&ids(&tokens, row), &padding[row * LENGTH..(row + 1) * LENGTH]);
+        for (found, expected) in found.iter().zip(&expected_latents) {
+            let found = numbers(found.clone().narrow(0, row, 1));
+            assert_near("latent", &found, &expected.iter().rev().map(|x| 0.7 * x).collect::<Vec<_>>());
+        }
+        let real = padding[row * LENGTH..(row + 1) * LENGTH].iter().filter(|&&real| real).count();
+        let found = numbers(logits.clone().narrow(0, row, 1));
+        let width = found.len() / LENGTH;
+        assert_near("logits", &found[..real * width], &expected[..real * width]);
+    }
+}
+
+fn context(padding: Vec<bool>) -> Context {
+    Context {
+        mask: mixlab_kernels::Mask { padding: Some(padding.into()), segments: None },
+        ..Context::evaluation(BATCH, false)
+    }
+}
+
+#[track_caller]
+fn assert_near(what: &str, found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() < 1e-12, "{what}: {a}, expected {b}");
+    }
+}
+
+#[test]
+fn the_decoder_knows_latents_and_past_only() {
+    for config in [config(), gau()] {
+        let model = model(&config);
+        let (tokens, padding) = text(3);
+        let latents = latents(5);
+        let evaluation = Context::evaluation(BATCH, true);
+        let decode = |model: &TextVae, tokens: Tensor<2, Int>| model.decode(&latents, tokens, &evaluation);
+        let whole = decode(&model, tokens.clone());
+        // Another text behind the fourth token.
+        let (other, _) = text(4);
+        let changed =
+            Tensor::cat(vec![tokens.clone().narrow(1, 0, 4), other.clone().narrow(1, 4, LENGTH - 4)], 1);
+        let after = decode(&model, changed);
+        assert!(gap(&whole.clone().narrow(1, 0, 4), &after.clone().narrow(1, 0, 4)) == 0.0, "causal");
+        assert!(gap(&whole, &after) > 1e-3, "the past counts");
+        // Every latent reaches the decoder, and each depends on the text and on those below.
+        for index in 0..LATENTS {
+            let mut changed = latents.clone();
+            changed[index] = changed[index].clone().mul_scalar(-1.0);
+            assert!(
+                gap(&whole, &model.decode(&changed, tokens.clone(), &evaluation)) > 1e-4,
+                "latent {index}"
+            );
+        }
+        let found = model.encode(tokens.clone(), &context(padding.clone()), draw);
+        let turned = model.encode(tokens.clone(), &context(padding.clone()), |index, x| {
+            if index == 0 { x } else { draw(index, x) }
+        });
+        let far = |a: &[Tensor<2>], b: &[Tensor<2>], index: usize| {
+            (a[index].clone() - b[index].clone()).abs().max().into_scalar::<f64>()
+        };
+        assert!(far(&found, &turned, LATENTS - 1) > 1e-6, "a latent depends on those below");
+        // Padding is nothing.
+        let short = model.encode(
+            tokens.clone().narrow(1, 0, LENGTH - 2).narrow(0, 1, 1),
+            &Context::evaluation(1, false),
+            draw,
+        );
+        let among: Vec<Tensor<2>> = found.iter().map(|z| z.clone().narrow(0, 1, 1)).collect();
+        assert!(!padding[2 * LENGTH - 1] && !padding[2 * LENGTH - 2] && padding[2 * LENGTH - 3]);
+        (0..LATENTS).for_each(|index| assert!(far(&short, &among, index) < 1e-12, "padding"));
+    }
+}
+
+#[test]
+fn a_cached_decoder_is_the_full_pass() {
+    for config in [config(), gau()] {
+        let model = model(&config);
+        let ((tokens, _), latents) = (text(3), latents(5));
+        let whole = model.decode(&latents, tokens.clone(), &Context::evaluation(BATCH, true));
+        for parts in [vec![1; LENGTH], vec![3, LENGTH - 3], vec![LENGTH]] {
+            let mut state = model.state(&latents).expect("both mixers stream");
+            let mut at = 0;
+            for count in parts {
+                let found = model.step(tokens.clone().narrow(1, at, count), &mut state);
+                assert!(gap(&found, &whole.clone().narrow(1, at, count)) < 1e-12, "from {at}");
+                at += count;
+            }
+            assert_eq!(state.position(), LENGTH);
+        }
+        // Rows go on in any order.
+        let mut state = model.state(&latents).unwrap();
+        model.step(tokens.clone().narrow(1, 0, 2), &mut state);
+        let mut turned = state.select(&[1, 0], &tokens.device());
+        let next = tokens.clone().narrow(1, 2, 1);
+        let found = model.step(next.clone().flip([0]), &mut turned).flip([0]);
+        assert!(gap(&found, &model.step(next, &mut state)) < 1e-12);
+    }
+}
+
+/// The same text behind a longer encoder half would be another distance from its latents; a shorter text is not.
+#[test]
+fn where_the_text_begins_does_not_tell_its_length() {
+    let model = model(&config());
+    let ((tokens, _), latents) = (text(3), latents(5));
+    let evaluation = Context::evaluation(BATCH, true);
+    let whole = model.decode(&latents, tokens.clone(), &evaluation);
+    let short = model.decode(&latents, tokens.narrow(1, 0, 3), &evaluation);
+    assert!(gap(&whole.narrow(1, 0, 3), &short) < 1e-13);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let refused = |config: ModelConfig| {
+        let error = config.build_text_vae(4, 9, 1, &Default::default(), Precision::F64).expect_err("refused");
+        format!("{error}\n{}", error.hint().unwrap_or_default())
+    };
+    let latent = |layers, width| ModelConfig { latent: Some(LatentConfig { layers, width }), ..config() };
+    assert!(refused(latent(4, 4)).contains("model.latent.layers"));
+    assert!(refused(latent(0, 4)).contains("model.latent.layers"));
+    assert!(refused(latent(1, 0)).contains("model.latent.width"));
+    let flash = ModelConfig { mixer: MixerConfig::Flash(FlashConfig::default()), ..config() };
+    assert!(refused(flash).contains("softmax_attention"));
+    let relative_bias = RelativeBiasConfig::Toeplitz { deviation: 0.02 };
+    let unit = GauConfig { relative_bias, ..GauConfig::new(NormaliserConfig::Relu2Sqrt) };
+    let biased = ModelConfig { mixer: MixerConfig::Gau(unit), ..config() };
+    assert!(refused(biased).contains("relative_bias"));
+}
