@@ -11,6 +11,7 @@
 use mixlab_core::Key;
 
 use super::bessel::{bessel_ratio, log_scaled_bessel};
+use super::quantiles::Quantiles;
 use super::sphere::{log_area, uniform_coordinate};
 
 /// A distribution around a mean direction that is not part of it.
@@ -59,6 +60,12 @@ impl VonMisesFisher {
     /// KL divergence to the uniform distribution, in nats.
     pub fn divergence(&self) -> f64 {
         self.log_density_to_uniform(self.mean_length())
+    }
+
+    /// The distribution of the angle between z and μ as a table.
+    pub(super) fn quantiles(&self) -> Quantiles {
+        let across = self.dimension as f64 - 2.0;
+        Quantiles::new(|angle| self.concentration * angle.cos() + across * angle.sin().ln())
     }
 
     /// A draw of w = ⟨μ, z⟩ by rejection, exact; each draw has a key of its own.
@@ -170,6 +177,26 @@ mod tests {
                 .map(|(i, &w)| (at(w) - (i as f64 + 0.5) / n).abs())
                 .fold(0.0, f64::max);
             assert!(gap < 1.95 / n.sqrt(), "({dimension}, {concentration}): {gap}");
+        }
+    }
+
+    /// The table against the sum of the density, at the places where it has most to say.
+    #[test]
+    fn the_table_has_the_same_distribution() {
+        let key = Key::root(4).purpose(Purpose::Sample);
+        for (dimension, concentration) in [(2, 5.0), (3, 1.0), (16, 32.0), (768, 32.0), (16, 1e5)] {
+            let of = VonMisesFisher::new(dimension, concentration);
+            let (table, count) = (of.quantiles(), 100_000u64);
+            let draws: Vec<f64> = (0..count).map(|sample| table.draw(key.sample(sample)).cos()).collect();
+            let n = count as f64;
+            let mean = draws.iter().sum::<f64>() / n;
+            let error = (of.variance() / n).sqrt();
+            assert!((mean - of.mean_length()).abs() < 5.0 * error, "({dimension}, {concentration}): {mean}");
+            let variance = draws.iter().map(|w| (w - mean) * (w - mean)).sum::<f64>() / n;
+            assert!(
+                (variance / of.variance() - 1.0).abs() < 0.05,
+                "({dimension}, {concentration}): {variance}"
+            );
         }
     }
 
