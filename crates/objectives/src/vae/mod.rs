@@ -1,6 +1,7 @@
 //! Variational auto-encoders of texts.
 
 mod bessel;
+mod loss;
 mod posterior;
 mod power_spherical;
 mod quantiles;
@@ -8,6 +9,7 @@ mod sphere;
 mod von_mises_fisher;
 
 pub use bessel::{bessel_ratio, log_scaled_bessel};
+pub use loss::{DivergenceWeight, TextVaeBatch, TextVaeLoss, text_vae_loss};
 pub use posterior::{Drawn, LatentNoise, Posterior, PosteriorConfig, Sampler};
 pub use power_spherical::PowerSpherical;
 pub use von_mises_fisher::VonMisesFisher;
