@@ -41,6 +41,7 @@ mod documents;
 mod epochs;
 mod error;
 mod evaluation;
+mod grammar;
 mod image;
 mod inspect;
 mod labelled;
@@ -62,6 +63,7 @@ pub use corpus::Corpus;
 pub use documents::Documents;
 pub use error::DataError;
 pub use evaluation::{EvaluationData, EvaluationOptions};
+pub use grammar::{Grammar, GrammarLanguage, GrammarSentence};
 pub use image::{
     AugmentConfig, Cifar100Label, ImageBatch, ImageConfig, ImageEvaluation, ImageInput, ImageRows, ImageSet,
     ImageShape, ImageTraining, Normalisation,

@@ -42,6 +42,7 @@ pub enum Verb {
     Measure(verb::measure::Measure),
     Tokenizer(verb::tokenizer::Tokenizer),
     Config(verb::config::Config),
+    Data(verb::data::Data),
     Blocks(verb::blocks::Blocks),
     Audit(verb::audit::Audit),
     Sweep(verb::sweep::Sweep),

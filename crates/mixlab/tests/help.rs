@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 29] = [
+const VERBS: [&[&str]; 31] = [
     &[],
     &["new"],
     &["train"],
@@ -31,6 +31,8 @@ const VERBS: [&[&str]; 29] = [
     &["tokenizer", "decode"],
     &["config", "show"],
     &["config", "explain"],
+    &["data"],
+    &["data", "grammar"],
     &["blocks", "list"],
     &["audit"],
     &["sweep"],
@@ -47,7 +49,7 @@ fn long_help_of_every_verb() {
             assert!(line.chars().count() <= 80, "{verb:?}: {line:?}");
         }
         // Groups of verbs show their examples one level down.
-        if !matches!(verb, ["tokenizer"] | ["measure"]) {
+        if !matches!(verb, ["tokenizer"] | ["measure"] | ["data"]) {
             assert!(help.contains("Example"), "{verb:?} has no example");
         }
         let name = if verb.is_empty() { "mixlab".to_owned() } else { verb.join("-") };
@@ -118,4 +120,26 @@ fn a_wrong_command_line_is_a_usage_error() {
 #[test]
 fn the_version_is_the_package_version() {
     assert_eq!(Desk::new().good(&["--version"]).stdout.trim(), concat!("mixlab ", env!("CARGO_PKG_VERSION")));
+}
+
+/// Parts of one order share no sentence, and more than all is refused.
+#[test]
+fn grammar_sentences_come_with_their_factors() {
+    let desk = Desk::new();
+    let lines = |skip: &str| -> Vec<serde_json::Value> {
+        let ended = desk.good(&["data", "grammar", "--count", "40", "--skip", skip, "--seed", "5"]);
+        ended.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON lines")).collect()
+    };
+    let (first, next) = (lines("0"), lines("40"));
+    assert_eq!((first.len(), &first), (40, &lines("0")));
+    let texts = |lines: &[serde_json::Value]| -> BTreeSet<String> {
+        lines.iter().map(|line| line["text"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(texts(&first).union(&texts(&next)).count(), 80);
+    for key in ["form", "person", "action", "object", "location"] {
+        assert!(!first[0][key].is_null(), "{key}");
+    }
+    let chinese = desk.good(&["data", "grammar", "--language", "chinese", "--count", "1"]).stdout;
+    assert!(chinese.contains('\u{5c0f}'), "{chinese}");
+    desk.bad(2, &["data", "grammar", "--skip", "524280", "--count", "9"], &["--count", "524288"]);
 }

@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod compare;
 pub mod completions;
 pub mod config;
+pub mod data;
 pub mod embed;
 pub mod eval;
 pub mod export;
@@ -38,6 +39,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Measure(verb) => verb.run(),
         Verb::Tokenizer(verb) => verb.run(),
         Verb::Config(verb) => verb.run(),
+        Verb::Data(verb) => verb.run(),
         Verb::Blocks(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),
         Verb::Sweep(verb) => verb.run(),
