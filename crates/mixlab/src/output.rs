@@ -20,6 +20,15 @@ pub fn print_json<T: serde::Serialize>(value: &T) -> Result<(), ProgramError> {
     print(&format!("{text}\n"))
 }
 
+/// Writes a report as JSON or as text to standard output.
+pub fn print_report<R: serde::Serialize>(
+    report: &R,
+    json: bool,
+    text: impl FnOnce(&R) -> String,
+) -> Result<(), ProgramError> {
+    if json { print_json(report) } else { print(&text(report)) }
+}
+
 /// Tells the person at the terminal something. Nobody may be there to read it.
 pub fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

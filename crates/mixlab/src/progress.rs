@@ -33,6 +33,14 @@ impl Display {
         }
     }
 
+    /// Shows how some work goes on for as long as it does.
+    pub fn during<T>(work: impl FnOnce(&mut Display) -> T) -> T {
+        let mut display = Display::new();
+        let done = work(&mut display);
+        display.finish();
+        done
+    }
+
     /// Says something above the bar, or as a line.
     fn say(&self, text: &str) {
         match &self.bar {

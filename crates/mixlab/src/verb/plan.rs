@@ -8,7 +8,7 @@ use crate::arguments::ConfigSource;
 use crate::budget::MemoryBudget;
 use crate::failure::{Exit, Failure};
 use crate::input::read_config;
-use crate::output::{columns, print, print_json};
+use crate::output::{columns, print_report};
 use crate::progress::Display;
 
 /// Foresee what a config will take: parameters, arithmetic, memory, time
@@ -39,15 +39,8 @@ impl Plan {
         let budget = self.memory.bytes()?;
         let config = read_config(&self.source)?;
         set_threads(config.value.run.threads);
-        let mut display = Display::new();
-        let report = plan(&config.value, budget, &mut display);
-        display.finish();
-        let report = report?;
-        if self.json {
-            print_json(&report)?;
-        } else {
-            print(&text(&report))?;
-        }
+        let report = Display::during(|display| plan(&config.value, budget, display))?;
+        print_report(&report, self.json, text)?;
         Ok(Exit::Done)
     }
 }

@@ -82,10 +82,8 @@ impl Train {
 
 /// The settings of the fastest way to make the same updates within a budget.
 fn fitting(config: &Config, budget: u64) -> Result<Vec<String>, Failure> {
-    let mut display = Display::new();
-    let report = plan(config, Some(budget), &mut display);
-    display.finish();
-    let Some(proposal) = report?.proposals.and_then(|all| all.into_iter().next()) else {
+    let report = Display::during(|display| plan(config, Some(budget), display))?;
+    let Some(proposal) = report.proposals.and_then(|all| all.into_iter().next()) else {
         return Ok(Vec::new());
     };
     let chosen = settings(&proposal.setting);

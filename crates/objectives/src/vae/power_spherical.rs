@@ -12,7 +12,7 @@ use std::f64::consts::{LN_2, PI};
 use libm::lgamma;
 use mixlab_core::{Key, Stream};
 
-use super::sphere::log_area;
+use super::sphere::{check_sphere, log_area};
 
 /// A distribution around a mean direction that is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,8 +27,7 @@ impl PowerSpherical {
     /// # Panics
     /// If the dimension is below 2, or the concentration not above 0.
     pub fn new(dimension: usize, concentration: f64) -> Self {
-        assert!(dimension >= 2, "a sphere has at least two dimensions");
-        assert!(concentration > 0.0 && concentration.is_finite(), "a concentration is above 0");
+        check_sphere(dimension, concentration);
         PowerSpherical { dimension, concentration }
     }
 

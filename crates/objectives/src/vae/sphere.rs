@@ -10,6 +10,15 @@ pub fn log_area(dimension: usize) -> f64 {
     std::f64::consts::LN_2 + half * std::f64::consts::PI.ln() - lgamma(half)
 }
 
+/// What distributions around a direction need to be defined.
+///
+/// # Panics
+/// If the dimension is below 2, or the concentration not above 0.
+pub fn check_sphere(dimension: usize, concentration: f64) {
+    assert!(dimension >= 2, "a sphere has at least two dimensions");
+    assert!(concentration > 0.0 && concentration.is_finite(), "a concentration is above 0");
+}
+
 /// Standard normal numbers, whose direction is uniform.
 pub fn gaussian(dimension: usize, stream: Stream) -> Vec<f64> {
     (0..dimension as u64).map(|element| stream.normal(element)).collect()

@@ -12,7 +12,7 @@ use mixlab_core::Key;
 
 use super::bessel::{bessel_ratio, log_scaled_bessel};
 use super::quantiles::Quantiles;
-use super::sphere::{log_area, uniform_coordinate};
+use super::sphere::{check_sphere, log_area, uniform_coordinate};
 
 /// A distribution around a mean direction that is not part of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,8 +27,7 @@ impl VonMisesFisher {
     /// # Panics
     /// If the dimension is below 2, or the concentration not above 0.
     pub fn new(dimension: usize, concentration: f64) -> Self {
-        assert!(dimension >= 2, "a sphere has at least two dimensions");
-        assert!(concentration > 0.0 && concentration.is_finite(), "a concentration is above 0");
+        check_sphere(dimension, concentration);
         VonMisesFisher { dimension, concentration }
     }
 

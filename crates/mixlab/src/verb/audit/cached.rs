@@ -9,21 +9,15 @@ use super::Audit;
 use crate::arguments::{ConfigSource, Overrides};
 use crate::failure::{Exit, Failure};
 use crate::input::read_config;
-use crate::output::{columns, print, print_json};
+use crate::output::{columns, print_report};
 use crate::progress::Display;
 
 impl Audit {
     pub(super) fn run_cached_gradients(&self) -> Result<Exit, Failure> {
         let config = self.contrastive_config()?;
         set_threads(config.run.threads);
-        let mut display = Display::new();
-        let report = audit_cached_gradients(&config, &mut display);
-        display.finish();
-        let report = report?;
-        match self.json {
-            true => print_json(&report)?,
-            false => print(&text(&report))?,
-        }
+        let report = Display::during(|display| audit_cached_gradients(&config, display))?;
+        print_report(&report, self.json, text)?;
         Ok(if report.holds() { Exit::Done } else { Exit::Negative })
     }
 

@@ -17,7 +17,7 @@ use mixlab_train::{ModelFolder, set_threads};
 use crate::arguments::{ConfigSource, Overrides};
 use crate::failure::{Exit, Failure, ProgramError};
 use crate::input::read_config;
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, print_report};
 use crate::progress::Display;
 
 /// Execute every promise of a model on that model
@@ -94,22 +94,15 @@ impl Audit {
             }
             None => default_lengths(config, subject.causal),
         };
-        let mut display = Display::new();
-        let report = audit(&subject, &lengths, &mut |progress| show(&mut display, progress));
-        display.finish();
-        if self.json {
-            print_json(&report)?;
-        } else {
-            print(&text::report(&report))?;
-        }
+        let report =
+            Display::during(|display| audit(&subject, &lengths, &mut |progress| show(display, progress)));
+        print_report(&report, self.json, text::report)?;
         Ok(if report.holds() { Exit::Done } else { Exit::Negative })
     }
 
     fn run_mixers(self, lengths: &[usize]) -> Result<Exit, Failure> {
-        let mut display = Display::new();
-        let audits = audit_mixers(lengths, &mut |progress| show(&mut display, progress));
-        display.finish();
-        let audits = audits?;
+        let audits =
+            Display::during(|display| audit_mixers(lengths, &mut |progress| show(display, progress)))?;
         if self.json {
             print_json(&audits)?;
         } else if self.markdown {

@@ -7,7 +7,7 @@ use mixlab_train::set_threads;
 use crate::arguments::ConfigSource;
 use crate::failure::{Exit, Failure};
 use crate::input::read_config;
-use crate::output::{columns, print, print_json};
+use crate::output::{columns, print_report};
 use crate::progress::Display;
 
 /// Time the gradient of a contrastive batch in chunks, beside the whole batch
@@ -42,15 +42,8 @@ impl Chunks {
         set_threads(config.value.run.threads);
         let sizes = self.chunks.iter().map(|size| size.get()).collect();
         let options = ChunksOptions { sizes, rounds: self.rounds.into() };
-        let mut display = Display::new();
-        let report = measure_chunks(&config.value, &options, &mut display);
-        display.finish();
-        let report = report?;
-        if self.json {
-            print_json(&report)?;
-        } else {
-            print(&text(&report))?;
-        }
+        let report = Display::during(|display| measure_chunks(&config.value, &options, display))?;
+        print_report(&report, self.json, text)?;
         Ok(Exit::Done)
     }
 }

@@ -7,7 +7,7 @@ use mixlab_train::set_threads;
 use crate::arguments::ConfigSource;
 use crate::failure::{Exit, Failure};
 use crate::input::read_config;
-use crate::output::{columns, print, print_json};
+use crate::output::{columns, print_report};
 use crate::progress::Display;
 
 /// Time token after token, to see what a growing text costs
@@ -47,15 +47,8 @@ impl Decode {
         let config = read_config(&self.source)?;
         set_threads(config.value.run.threads);
         let options = DecodeOptions { warm_up: self.warm_up, tokens: self.tokens, windows: self.windows };
-        let mut display = Display::new();
-        let report = measure_decode(&config.value, options, &mut display);
-        display.finish();
-        let report = report?;
-        if self.json {
-            print_json(&report)?
-        } else {
-            print(&text(&report))?
-        }
+        let report = Display::during(|display| measure_decode(&config.value, options, display))?;
+        print_report(&report, self.json, text)?;
         Ok(Exit::Done)
     }
 }

@@ -14,7 +14,7 @@ use mixlab_measure::{PictureError, write_picture};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-use crate::output::{print, print_json, tell};
+use crate::output::{print_report, tell};
 
 /// Measure what a config takes on this machine
 #[derive(Debug, Args)]
@@ -54,11 +54,7 @@ fn deliver<R: Serialize>(
     picture: Option<&Path>,
     draw: impl FnOnce(&R) -> Result<String, PictureError>,
 ) -> Result<Exit, Failure> {
-    if json {
-        print_json(report)?;
-    } else {
-        print(&text(report))?;
-    }
+    print_report(report, json, text)?;
     if let Some(path) = picture {
         write_picture(path, &draw(report)?)?;
         tell(&format!("wrote {}", path.display()));

@@ -7,7 +7,7 @@ use mixlab_train::set_threads;
 use crate::arguments::ConfigSource;
 use crate::failure::{Exit, Failure};
 use crate::input::read_config;
-use crate::output::{columns, print, print_json};
+use crate::output::{columns, print_report};
 use crate::progress::Display;
 
 /// Time one update, beside the arithmetic in it
@@ -48,15 +48,8 @@ impl Step {
         let config = read_config(&self.source)?;
         set_threads(config.value.run.threads);
         let options = StepOptions { warm_up: self.warm_up, rounds: self.rounds, profile: self.profile };
-        let mut display = Display::new();
-        let report = measure_step(&config.value, options, &mut display);
-        display.finish();
-        let report = report?;
-        if self.json {
-            print_json(&report)?;
-        } else {
-            print(&text(&report))?;
-        }
+        let report = Display::during(|display| measure_step(&config.value, options, display))?;
+        print_report(&report, self.json, text)?;
         Ok(Exit::Done)
     }
 }

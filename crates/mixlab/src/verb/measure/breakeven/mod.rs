@@ -80,10 +80,8 @@ impl Breakeven {
         if let Some(path) = &self.chart {
             check_picture(path)?;
         }
-        let mut display = Display::new();
-        let report = measure_breakeven(&self.options(), &mut display);
-        display.finish();
-        deliver(&report?, self.json, text::text, self.chart.as_deref(), chart)
+        let report = Display::during(|display| measure_breakeven(&self.options(), display))?;
+        deliver(&report, self.json, text::text, self.chart.as_deref(), chart)
     }
 
     fn options(&self) -> BreakevenOptions {

@@ -104,10 +104,10 @@ impl Depth {
         let mut options = self.options()?;
         options.device = config.run.device;
         set_threads(config.run.threads);
-        let mut display = Display::new();
-        let report = measure_depth(&config.model, config.objective.is_causal(), &options, &mut display);
-        display.finish();
-        deliver(&report?, self.json, text::text, self.chart.as_deref(), chart)
+        let report = Display::during(|display| {
+            measure_depth(&config.model, config.objective.is_causal(), &options, display)
+        })?;
+        deliver(&report, self.json, text::text, self.chart.as_deref(), chart)
     }
 
     fn options(&self) -> Result<DepthOptions, Failure> {
