@@ -287,10 +287,11 @@ impl Diagnose for TrainError {
             TrainError::TokenizerMismatch { .. } => {
                 Some("put back the tokenizer.json that was saved with the model".into())
             }
-            TrainError::FolderInUse { path, .. } => Some(format!(
+            TrainError::FolderInUse { path, what: "a run" } => Some(format!(
                 "`mixlab resume {}` continues a run; for a new one choose another --out",
                 path.display()
             )),
+            TrainError::FolderInUse { .. } => Some("choose another --out".into()),
             TrainError::NotARun { .. } => Some("give the folder that was passed to `train --out`".into()),
             TrainError::DataChanged { .. } => {
                 Some("put back the files named under `data`, or start a new run".into())

@@ -12,9 +12,13 @@ pub(crate) use axis::LogAxis;
 pub use file::{PictureError, check_picture, write_picture};
 pub(crate) use log_log::{Curve, log_log};
 
+/// Colours, and kinds of lines.
+pub(crate) const COLORS: usize = 7;
+pub(crate) const DASHES: usize = 4;
+
 /// Okabe and Ito's palette, told apart with every common form of colour blindness; its yellow is
 /// left out, being invisible on white.
-const PALETTE: [RGBColor; 7] = [
+const PALETTE: [RGBColor; COLORS] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -37,7 +41,8 @@ pub(crate) fn stroke(group: usize) -> (RGBColor, Option<i32>) {
     let dash = match group / PALETTE.len() {
         0 => None,
         1 => Some(8),
-        _ => Some(3),
+        2 => Some(3),
+        _ => Some(16),
     };
     (PALETTE[group % PALETTE.len()], dash)
 }
@@ -141,7 +146,7 @@ mod tests {
 
     #[test]
     fn strokes_stay_apart() {
-        let strokes: Vec<_> = (0..14).map(stroke).collect();
+        let strokes: Vec<_> = (0..COLORS * DASHES).map(stroke).collect();
         for (i, a) in strokes.iter().enumerate() {
             assert!(strokes[..i].iter().all(|b| a != b));
         }

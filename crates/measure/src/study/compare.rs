@@ -36,7 +36,7 @@ pub fn compare(folders: &[PathBuf], metrics: &[Metric]) -> Result<Study, StudyEr
     }
     let entries: Vec<Entry> = folders.iter().map(|folder| read(folder)).collect::<Result<_, _>>()?;
     check_distinct(&entries)?;
-    let keys = differing_keys(&entries);
+    let (keys, decided) = deciding_keys(&entries, differing_keys(&entries));
     let mut groups: Vec<Group> = Vec::new();
     for entry in &entries {
         let coordinates: Vec<String> =
@@ -56,7 +56,7 @@ pub fn compare(folders: &[PathBuf], metrics: &[Metric]) -> Result<Study, StudyEr
         axes: short_names(&keys),
         metrics: metrics.to_vec(),
         groups,
-        notes: entries.iter().flat_map(notes).collect(),
+        notes: of_keys(&decided).into_iter().chain(entries.iter().flat_map(notes)).collect(),
     })
 }
 
@@ -88,6 +88,17 @@ fn differing_keys(entries: &[Entry]) -> Vec<String> {
         .collect()
 }
 
+/// The keys without those that another one decides and more, as the kind of a residual scheme does on its constants; and those.
+fn deciding_keys(entries: &[Entry], keys: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let decides = |by: &str, key: &str| {
+        let same = |key: &str, a: &Entry, b: &Entry| a.config.get(key) == b.config.get(key);
+        entries.iter().all(|a| entries.iter().all(|b| !same(by, a, b) || same(key, a, b)))
+    };
+    let decided = |key: &String| keys.iter().any(|by| decides(by, key) && !decides(key, by));
+    let (decided, deciding) = keys.iter().cloned().partition(decided);
+    (deciding, decided)
+}
+
 /// Each key by its last parts, as many as set it apart from the others and say what it is about:
 /// at least two, since `kind` alone names nothing.
 fn short_names(keys: &[String]) -> Vec<String> {
@@ -103,6 +114,12 @@ fn short_names(keys: &[String]) -> Vec<String> {
             parts.map_or_else(|| key.clone(), |parts| tail(key, parts))
         })
         .collect()
+}
+
+/// What a reader must know of keys that no row shows.
+fn of_keys(decided: &[String]) -> Option<String> {
+    (!decided.is_empty())
+        .then(|| format!("with what names the rows go other values of {}", decided.join(", ")))
 }
 
 /// What a reader of the numbers must know about this run.
@@ -123,6 +140,37 @@ fn notes(entry: &Entry) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Kinds decide on constants; a width that goes with the depth one to one is shown beside it.
+    #[test]
+    fn keys_that_follow_from_others_are_told_below() {
+        let entry = |kind: &str, constants: &str, depth: i64| Entry {
+            folder: PathBuf::new(),
+            config: BTreeMap::from([
+                ("constants".to_owned(), Value::from(constants)),
+                ("depth".to_owned(), Value::from(depth)),
+                ("kind".to_owned(), Value::from(kind)),
+                ("width".to_owned(), Value::from(2 * depth)),
+            ]),
+            run: Run::default(),
+        };
+        let entries = [
+            entry("a", "x", 1),
+            entry("b", "y", 1),
+            entry("c", "y", 1),
+            entry("a", "x", 2),
+            entry("b", "y", 2),
+        ];
+        let (shown, told) = deciding_keys(&entries, differing_keys(&entries));
+        assert_eq!(
+            (shown, told.clone()),
+            (vec!["depth".into(), "kind".into(), "width".into()], vec!["constants".into()])
+        );
+        assert!(of_keys(&told).is_some_and(|note| note.contains("constants")));
+        // Two runs differ in all they differ in.
+        let (shown, told) = deciding_keys(&entries[..2], differing_keys(&entries[..2]));
+        assert_eq!((shown.len(), told.len()), (2, 0));
+    }
 
     #[test]
     fn keys_are_shortened_as_far_as_they_stay_apart() {

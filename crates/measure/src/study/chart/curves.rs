@@ -10,6 +10,7 @@ use crate::study::error::StudyError;
 use crate::study::metric::{Metric, Source};
 use crate::study::results::Study;
 
+use super::appearance::appearances;
 use super::picture;
 use super::series::{Point, band, below, ceiling, curve};
 
@@ -33,8 +34,9 @@ pub(in crate::study) fn curves(study: &Study) -> Result<Option<String>, StudyErr
         title(root, study, metric)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plot, side) = rest.split_horizontally(PLOT_WIDTH);
-        draw(&plot, &curves)?;
-        draw_legend(&side, &heading, &labels, &curves)
+        let strokes = appearances(&study.groups);
+        draw(&plot, &curves, &strokes)?;
+        draw_legend(&side, &heading, (&labels, &strokes), &curves)
     })
     .map(Some)
 }
@@ -53,7 +55,11 @@ fn title(root: &DrawingArea<SVGBackend, Shift>, study: &Study, metric: &Metric) 
     Ok(())
 }
 
-fn draw(area: &DrawingArea<SVGBackend, Shift>, curves: &[Vec<Point>]) -> Result<(), Problem> {
+fn draw(
+    area: &DrawingArea<SVGBackend, Shift>,
+    curves: &[Vec<Point>],
+    strokes: &[usize],
+) -> Result<(), Problem> {
     let points = || curves.iter().flatten();
     let last = points().map(|point| point.step).fold(1.0, f64::max);
     let lowest = points().map(|point| point.low).fold(f64::INFINITY, f64::min);
@@ -77,12 +83,12 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, curves: &[Vec<Point>]) -> Result<
         .x_label_formatter(&|value| tick(*value, last / 8.0))
         .y_label_formatter(&|value| tick(*value, (top - bottom) / 7.0))
         .draw()?;
-    for (index, points) in curves.iter().enumerate() {
+    for (&index, points) in strokes.iter().zip(curves) {
         if points.iter().any(|p| p.high > p.low) {
             chart.draw_series([Polygon::new(band(points, top), stroke(index).0.mix(0.16).filled())])?;
         }
     }
-    for (index, points) in curves.iter().enumerate() {
+    for (&index, points) in strokes.iter().zip(curves) {
         let line: Vec<(f64, f64)> = points.iter().map(|p| (p.step, p.mean)).collect();
         let (color, dash) = stroke(index);
         for piece in below(&line, top) {
@@ -106,11 +112,11 @@ fn draw(area: &DrawingArea<SVGBackend, Shift>, curves: &[Vec<Point>]) -> Result<
 fn draw_legend(
     area: &DrawingArea<SVGBackend, Shift>,
     heading: &str,
-    labels: &[String],
+    (labels, strokes): (&[String], &[usize]),
     curves: &[Vec<Point>],
 ) -> Result<(), Problem> {
     let mut order: Vec<usize> = (0..labels.len()).filter(|index| !curves[*index].is_empty()).collect();
     let end = |index: &usize| curves[*index].last().map_or(0.0, |point| point.mean);
     order.sort_by(|a, b| end(b).total_cmp(&end(a)));
-    legend(area, heading, order.into_iter().map(|index| (index, labels[index].as_str())))
+    legend(area, heading, order.into_iter().map(|index| (strokes[index], labels[index].as_str())))
 }

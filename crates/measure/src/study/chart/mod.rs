@@ -1,5 +1,6 @@
 //! Pictures of a study, as SVG.
 
+mod appearance;
 mod curves;
 mod points;
 mod series;

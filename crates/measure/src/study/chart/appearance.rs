@@ -1,0 +1,63 @@
+//! Which colour and which dashes a group is drawn with.
+
+use crate::picture::{COLORS, DASHES};
+use crate::study::results::Group;
+
+/// The number of every group's stroke.
+///
+/// Where groups differ in several things, the last decides on the colour and the others together on the dashes, so that what is alike looks
+/// alike; if there are too many of either, groups are numbered as they come.
+pub(super) fn appearances(groups: &[Group]) -> Vec<usize> {
+    let last = |group: &Group| group.coordinates.last().cloned().unwrap_or_default();
+    let others =
+        |group: &Group| group.coordinates.split_last().map_or(Vec::new(), |(_, others)| others.to_vec());
+    let (colors, color_count) = numbered(groups.iter().map(last));
+    let (dashes, dash_count) = numbered(groups.iter().map(others));
+    if color_count > COLORS || dash_count > DASHES {
+        return (0..groups.len()).collect();
+    }
+    colors.into_iter().zip(dashes).map(|(color, dash)| dash * COLORS + color).collect()
+}
+
+/// Values by the number of their first appearance, and how many there are.
+fn numbered<T: PartialEq>(values: impl Iterator<Item = T>) -> (Vec<usize>, usize) {
+    let mut known: Vec<T> = Vec::new();
+    let numbers = values
+        .map(|value| {
+            known.iter().position(|other| *other == value).unwrap_or_else(|| {
+                known.push(value);
+                known.len() - 1
+            })
+        })
+        .collect();
+    (numbers, known.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(coordinates: &[&[&str]]) -> Vec<Group> {
+        let group = |coordinates: &&[&str]| Group {
+            coordinates: coordinates.iter().map(|&coordinate| coordinate.to_owned()).collect(),
+            runs: Vec::new(),
+        };
+        coordinates.iter().map(group).collect()
+    }
+
+    #[test]
+    fn what_is_alike_looks_alike() {
+        let found = appearances(&groups(&[&["12", "a"], &["12", "b"], &["48", "a"], &["48", "b"]]));
+        assert_eq!(found, [0, 1, COLORS, COLORS + 1]);
+        assert_eq!(appearances(&groups(&[&["a"], &["b"], &["c"]])), [0, 1, 2]);
+        assert_eq!(appearances(&groups(&[&[]])), [0]);
+        // Eight colours are too many, and so are five kinds of dashes.
+        let names: Vec<String> = (0..8).map(|i| i.to_string()).collect();
+        let many: Vec<Vec<&str>> = names.iter().map(|name| vec![name.as_str()]).collect();
+        let many: Vec<&[&str]> = many.iter().map(Vec::as_slice).collect();
+        assert_eq!(appearances(&groups(&many)), (0..8).collect::<Vec<_>>());
+        let dashed: Vec<Vec<&str>> = names[..5].iter().map(|name| vec![name.as_str(), "a"]).collect();
+        let dashed: Vec<&[&str]> = dashed.iter().map(Vec::as_slice).collect();
+        assert_eq!(appearances(&groups(&dashed)), (0..5).collect::<Vec<_>>());
+    }
+}
