@@ -8,6 +8,7 @@ pub mod language;
 pub mod representation;
 mod segmented;
 pub mod seq2seq;
+pub mod text_quality;
 pub mod vae;
 
 pub use segmented::ByPath;
