@@ -12,6 +12,7 @@ use crate::study::render::{decimals, value};
 use crate::study::results::Study;
 use crate::study::table::Table;
 
+use super::appearance::colors;
 use super::picture;
 
 const HEAD: u32 = 40;
@@ -30,6 +31,7 @@ pub(in crate::study) fn points(study: &Study) -> Result<Option<String>, StudyErr
         return Ok(None);
     }
     let labels: Vec<String> = study.groups.iter().map(|group| group.label()).collect();
+    let colors = colors(&study.groups);
     let left = labels.iter().map(|label| width(label)).max().unwrap_or(0) as u32 + 30;
     let right = 190;
     let panel = FRAME + ROW * labels.len() as u32;
@@ -39,7 +41,7 @@ pub(in crate::study) fn points(study: &Study) -> Result<Option<String>, StudyErr
         let (_, mut rest) = root.split_vertically(HEAD);
         for index in drawn {
             let (area, below) = rest.split_vertically(panel);
-            draw_panel(&area, &table, index, &labels, (left, right))?;
+            draw_panel(&area, &table, index, (&labels, &colors), (left, right))?;
             rest = below;
         }
         Ok(())
@@ -51,7 +53,7 @@ fn draw_panel(
     area: &DrawingArea<SVGBackend, Shift>,
     table: &Table,
     index: usize,
-    labels: &[String],
+    (labels, colors): (&[String], &[usize]),
     (left, right): (u32, u32),
 ) -> Result<(), Problem> {
     let metric = &table.metrics[index];
@@ -88,7 +90,7 @@ fn draw_panel(
     for (number, row) in table.rows.iter().enumerate() {
         // The first group stands on top.
         let y = (rows - number) as f64 - 0.5;
-        let color = stroke(number).0;
+        let color = stroke(colors[number]).0;
         let pixel = lines.start - origin.1
             + ((number as f64 + 0.5) * f64::from(lines.end - lines.start) / rows as f64) as i32;
         area.draw(&Text::new(
