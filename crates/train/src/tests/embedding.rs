@@ -177,7 +177,7 @@ fn examples_without_negatives_are_refused() {
         format!("{error}\n{}", error.hint().unwrap_or_default())
     };
     let masked = refused(&[]);
-    assert!(masked.contains("all the same") && masked.contains("mask_same = false"), "{masked}");
+    assert!(masked.contains("repeat each other") && masked.contains("mask_same = false"), "{masked}");
     let one_class = refused(&["objective.examples=labelled", "data.text_field=\"source\""]);
     assert!(one_class.contains("nothing to tell apart"), "{one_class}");
     let sets = ["objective.mask_same=false", "data.evaluate_fraction=0.0", "evaluate.every=0"];

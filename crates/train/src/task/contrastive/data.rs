@@ -152,8 +152,8 @@ fn check_negatives(rows: &ContrastiveRows) -> Result<(), TrainError> {
     }
     Err(TrainError::Conflict {
         first: "objective.mask_same".into(),
-        second: "examples that are all the same".into(),
-        reason: "no example has a negative that it could be told from".into(),
+        second: "examples that all repeat each other's texts".into(),
+        reason: "what shares a text is one thing, so that no example has a negative".into(),
         remedy: "name examples that differ under `data.train`, or set `objective.mask_same = false`".into(),
     })
 }
