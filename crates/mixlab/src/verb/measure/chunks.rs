@@ -28,7 +28,7 @@ pub struct Chunks {
     chunks: Vec<std::num::NonZeroUsize>,
 
     /// Rounds, in each of which every size is timed once
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
     /// Print JSON
