@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use mixlab_kernels::AllocationCount;
-use mixlab_train::{Config, ContrastiveTask, ObjectiveConfig, Observer, Task, TrainError, contrastive_task};
+use mixlab_train::{Config, ContrastiveTask, Observer, Task, TrainError, contrastive_task};
 use serde::Serialize;
 
+use crate::contrastive::contrastive_only;
+use crate::memory::MEBI;
 use crate::study::median;
-
-const MEBI: f64 = (1u64 << 20) as f64;
 
 /// Sizes of chunks and repetitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,14 +57,8 @@ pub fn measure_chunks(
     options: &ChunksOptions,
     observer: &mut dyn Observer,
 ) -> Result<ChunksReport, TrainError> {
-    let ObjectiveConfig::Contrastive(objective) = &config.objective else {
-        return Err(TrainError::Conflict {
-            first: "measure chunks".into(),
-            second: "an objective that is not contrastive".into(),
-            reason: "its loss is a sum over rows, whose micro-batches cost the same in any size".into(),
-            remedy: "name a config with `objective.kind = \"contrastive\"`".into(),
-        });
-    };
+    let reason = "its loss is a sum over rows, whose micro-batches cost the same in any size";
+    let objective = contrastive_only(config, "measure chunks", reason)?;
     let mut config = config.clone();
     config.train.accumulation = 1;
     let task = contrastive_task(&config, None, observer)?;

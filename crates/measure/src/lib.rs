@@ -10,6 +10,7 @@ mod atomic;
 pub mod audit;
 pub mod breakeven;
 pub mod chunks;
+mod contrastive;
 pub mod cost;
 pub mod decode;
 pub mod depth;

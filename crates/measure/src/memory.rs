@@ -2,6 +2,9 @@
 
 use std::fs;
 
+/// Bytes of a MiB.
+pub(crate) const MEBI: f64 = (1u64 << 20) as f64;
+
 /// Resident memory at its highest so far, in MiB. Only Linux says so in a file.
 pub fn peak_memory_mib(process: u32) -> Option<f64> {
     field(process, "VmHWM:")

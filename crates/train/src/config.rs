@@ -109,6 +109,14 @@ impl ObjectiveConfig {
         matches!(self, ObjectiveConfig::CausalLm) || self.writes()
     }
 
+    /// The options of a contrastive objective.
+    pub fn contrastive(&self) -> Option<&ContrastiveConfig> {
+        match self {
+            ObjectiveConfig::Contrastive(config) => Some(config),
+            _ => None,
+        }
+    }
+
     /// Whether a target is written for each source.
     pub fn writes(&self) -> bool {
         matches!(self, ObjectiveConfig::SequenceToSequence { .. } | ObjectiveConfig::SpanCorruption { .. })

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model_folder::{Described, ModelKind, read_description_of, read_tokenizer, read_weights};
 use crate::parameters::read_parameters;
 use crate::storage::Checksum;
-use crate::task::{contrastive, image_shape, text_rows};
+use crate::task::{image_shape, text_rows};
 use crate::{ObjectiveConfig, TrainError};
 
 /// What `config.json` of an embedding model says.
@@ -99,7 +99,7 @@ impl EmbedderFolder {
                 Some(tokenizer)
             }
         };
-        let learned = contrastive(&config.objective).filter(|objective| objective.temperature.is_learned());
+        let learned = config.objective.contrastive().filter(|objective| objective.temperature.is_learned());
         let temperature = learned.map(|objective| objective.temperature.initial());
         let (input, precision) = (config.input.of_model(), config.precision);
         let model = config.model.build_embedder(input, temperature, 0, device, precision)?;

@@ -12,7 +12,7 @@ use mixlab_nn::seq2seq::SequenceToSequence;
 use crate::model_folder::{self, ModelFolder, TOKENIZER};
 use crate::observer::Observer;
 use crate::parameters::init_from;
-use crate::task::{ContrastiveData, Examples, PairData, contrastive};
+use crate::task::{ContrastiveData, Examples, PairData};
 use crate::{
     ClassificationTask, Config, ContrastiveTask, Folded, LanguageTask, ObjectiveConfig, PairTask, Task,
     TrainError, Writer, storage,
@@ -170,7 +170,7 @@ pub fn contrastive_task(
     observer: &mut dyn Observer,
 ) -> Result<ContrastiveTask, TrainError> {
     config.validate()?;
-    let objective = contrastive(&config.objective).cloned().unwrap_or_default();
+    let objective = config.objective.contrastive().cloned().unwrap_or_default();
     let data = ContrastiveData::new(config, &objective, run, observer)?;
     observer.phase("building the model");
     let device = config.run.device.device();

@@ -2,10 +2,11 @@
 
 use burn::tensor::Tensor;
 use mixlab_core::Precision;
-use mixlab_train::{Config, ObjectiveConfig, Observer, TrainError, contrastive_task};
+use mixlab_train::{Config, Observer, TrainError, contrastive_task};
 use serde::Serialize;
 
 use super::compare::EXACT;
+use crate::contrastive::contrastive_only;
 
 /// Gradients below this share of the greatest of all count as if they were as large: of some parameters, such as the bias of keys,
 /// nothing but rounding is left.
@@ -57,14 +58,8 @@ pub fn audit_cached_gradients(
     config: &Config,
     observer: &mut dyn Observer,
 ) -> Result<CachedGradientsReport, TrainError> {
-    let ObjectiveConfig::Contrastive(objective) = &config.objective else {
-        return Err(TrainError::Conflict {
-            first: "--cached-gradients".into(),
-            second: "an objective that is not contrastive".into(),
-            reason: "its loss is a sum over rows, whose gradients add up by themselves".into(),
-            remedy: "name a config with `objective.kind = \"contrastive\"`".into(),
-        });
-    };
+    let reason = "its loss is a sum over rows, whose gradients add up by themselves";
+    let objective = contrastive_only(config, "--cached-gradients", reason)?;
     let batch = config.train.batch;
     // A third that does not divide the batch, unless the config says how many.
     let configured = objective.chunk.map(|chunk| chunk.rows(config.train.length));

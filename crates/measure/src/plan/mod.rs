@@ -10,16 +10,14 @@ mod stage;
 mod trials;
 
 use mixlab_nn::ClassifierInput;
-use mixlab_train::{
-    Config, ContrastiveConfig, DataDescription, Description, ObjectiveConfig, Observer, TrainError, describe,
-};
+use mixlab_train::{Config, DataDescription, Description, Observer, TrainError, describe};
 use serde::Serialize;
 
 pub use self::estimate::Setting;
 use self::estimate::{candidates, chunkings};
 use self::trials::Trials;
 use crate::cost::MultiplyAdds;
-use crate::memory::{memory_mib, peak_memory_mib};
+use crate::memory::{MEBI, memory_mib, peak_memory_mib};
 
 // Three constants of the allocator and the runtime, fitted on one machine to the peaks of 17 shipped configs, which they meet within
 // 8 %; settings they were not fitted to are met within 15 %.
@@ -30,8 +28,6 @@ const RUNTIME: f64 = 35.0;
 const LEFT_OVER: f64 = 0.45;
 /// What the allocator holds over what it is asked for: sizes are rounded up, and blocks leave gaps.
 const HELD: f64 = 1.13;
-
-const MEBI: f64 = (1u64 << 20) as f64;
 
 /// Values of parameters by what they belong to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -146,7 +142,7 @@ pub fn plan(
         batch: config.train.batch,
         accumulation: config.train.accumulation,
         segment: config.model.recompute.segment(),
-        chunk: contrastive(config).map(|objective| objective.rows_at_once(rows, length)),
+        chunk: config.objective.contrastive().map(|objective| objective.rows_at_once(rows, length)),
     };
     let trials = Trials::run(config, &description, setting, budget)?;
     let program = begin + RUNTIME + LEFT_OVER * read.max(0.0) + data_mib(&description.data);
@@ -173,13 +169,6 @@ pub fn plan(
         proposals: budget.map(|budget| propose(&trials, setting, budget, &peak)).transpose()?,
         setting,
     })
-}
-
-fn contrastive(config: &Config) -> Option<&ContrastiveConfig> {
-    match &config.objective {
-        ObjectiveConfig::Contrastive(objective) => Some(objective),
-        _ => None,
-    }
 }
 
 /// The three fastest settings that fit.

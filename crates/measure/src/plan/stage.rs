@@ -9,7 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 use mixlab_core::{Key, Purpose};
 use mixlab_kernels::AllocationCount;
 use mixlab_nn::unit_length;
-use mixlab_objectives::contrastive::{Contrast, EmbeddingLoss};
+use mixlab_objectives::contrastive::EmbeddingLoss;
 use mixlab_train::{Config, ContrastiveConfig};
 
 /// The most examples of a trial.
@@ -52,14 +52,7 @@ impl Stage {
         let labels: Vec<u64> = (0..shape[0]).map(|row| (row % CLASSES) as u64).collect();
         let layout = objective.layout(examples, Some(&labels));
         let identities: Vec<u64> = (0..shape[0] as u64).collect();
-        let contrast = Contrast {
-            layout: &layout,
-            identities: objective.mask_same.then_some(&identities),
-            loss: objective.loss,
-            directions: objective.directions,
-            scale: 1.0 / objective.temperature.initial(),
-            logits: objective.logits,
-        };
+        let contrast = objective.contrast(&layout, &identities, -objective.temperature.initial().ln());
         let (mut seconds, mut bytes) = (f64::INFINITY, 0.0f64);
         for _ in 0..ROUNDS {
             let count = AllocationCount::open();

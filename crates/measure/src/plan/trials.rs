@@ -6,8 +6,7 @@ use mixlab_train::{Config, DataDescription, Description, TrainError};
 use super::calibration::{Sample, sample};
 use super::estimate::{Bytes, Seconds, Setting, Stack};
 use super::stage::Stage;
-use super::{MEBI, contrastive};
-use crate::memory::available_mib;
+use crate::memory::{MEBI, available_mib};
 
 /// Blocks of the deeper trial.
 const BLOCKS: usize = 4;
@@ -71,7 +70,7 @@ impl Trials {
             pass,
             update,
             seconds: Seconds::through(timed[0], timed[1], depth, rows),
-            stage: contrastive(config).map(|objective| {
+            stage: config.objective.contrastive().map(|objective| {
                 let stage = Stage::measure(config, objective, [setting.batch, each]);
                 Stage { bytes: stage.bytes + batch_bytes(&description.data, [all, length]), ..stage }
             }),

@@ -13,7 +13,7 @@ use std::path::Path;
 
 pub(crate) use classification::Examples;
 pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
-pub(crate) use contrastive::{BatchRows, ContrastiveData, contrastive, image_shape, text_rows};
+pub(crate) use contrastive::{BatchRows, ContrastiveData, image_shape, text_rows};
 pub use contrastive::{
     Chunk, ContrastiveConfig, ContrastiveTask, EmbeddingQuality, NEIGHBOURS, evaluate_embedder,
 };

@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 
 use mixlab_data::ContrastiveKind;
-use mixlab_objectives::contrastive::{ContrastiveLoss, Directions, Layout, Logits, TemperatureConfig};
+use mixlab_objectives::contrastive::{
+    Contrast, ContrastiveLoss, Directions, Layout, Logits, TemperatureConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +115,18 @@ impl ContrastiveConfig {
     /// Rows that go through the model at once, of a batch of `rows` with `positions` tokens or patches each.
     pub fn rows_at_once(&self, rows: usize, positions: usize) -> usize {
         self.chunk.map_or(rows, |chunk| chunk.rows(positions)).clamp(1, rows.max(1))
+    }
+
+    /// The loss of a batch of this layout, whose rows have these identities, at a logarithm of 1/τ.
+    pub fn contrast<'a>(&self, layout: &'a Layout, identities: &'a [u64], log_scale: f64) -> Contrast<'a> {
+        Contrast {
+            layout,
+            identities: self.mask_same.then_some(identities),
+            loss: self.loss,
+            directions: self.directions,
+            scale: self.temperature.clamp(log_scale).exp(),
+            logits: self.logits,
+        }
     }
 
     /// What the rows of a batch of `examples` examples are to each other.

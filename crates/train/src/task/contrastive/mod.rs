@@ -13,9 +13,7 @@ use mixlab_core::{Key, Purpose};
 use mixlab_data::{ContrastiveBatch, ContrastiveKind, ContrastiveRows};
 use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::{EmbeddingModel, Mode, add_gradients, unit_length};
-use mixlab_objectives::contrastive::{
-    Contrast, EmbeddingLoss, Geometry, Layout, Monitors, cached_gradients, chunks,
-};
+use mixlab_objectives::contrastive::{EmbeddingLoss, Geometry, Monitors, cached_gradients, chunks};
 use mixlab_objectives::representation::{neighbour_accuracy, ranks, recall};
 
 pub use config::{Chunk, ContrastiveConfig};
@@ -29,7 +27,7 @@ use crate::embedder_folder::EmbedderDescription;
 use crate::learner::{Learner, LearnerState};
 use crate::model_folder::{FORMAT, write_model};
 use crate::storage::StagedFolder;
-use crate::{Config, Description, ObjectiveConfig, TrainError};
+use crate::{Config, Description, TrainError};
 
 /// Parameter that holds log 1/τ where the temperature is learned.
 const LOG_SCALE: &str = "log_scale";
@@ -77,17 +75,6 @@ impl ContrastiveTask {
         self.objective.rows_at_once(batch.rows, batch.positions(self.data.image_positions()))
     }
 
-    fn contrast<'a>(&self, layout: &'a Layout, identities: &'a [u64], log_scale: f64) -> Contrast<'a> {
-        Contrast {
-            layout,
-            identities: self.objective.mask_same.then_some(identities),
-            loss: self.objective.loss,
-            directions: self.objective.directions,
-            scale: self.objective.temperature.clamp(log_scale).exp(),
-            logits: self.objective.logits,
-        }
-    }
-
     /// Loss and gradient of one update: the mean over its micro-batches, whose losses know nothing of each other.
     pub fn gradient(&self, step: u64) -> (Update, BTreeMap<String, Tensor<1>>) {
         self.gradient_with(step, |batch| self.rows_at_once(batch))
@@ -115,7 +102,7 @@ impl ContrastiveTask {
         for micro in 0..parts {
             let batch = self.data.train.batch(step, micro);
             let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
-            let contrast = self.contrast(&layout, &batch.identities, log_scale);
+            let contrast = self.objective.contrast(&layout, &batch.identities, log_scale);
             let rows = self.rows(&batch, Mode::Train, noise);
             let chunks = chunks(batch.rows, rows_at_once(&batch));
             let cached = pass(Pass::Backward, || cached_gradients(model, &rows, &chunks, &contrast));
@@ -164,7 +151,7 @@ impl ContrastiveTask {
             let key = self.key().purpose(Purpose::Dropout).site("evaluation");
             let embeddings = self.rows(&batch, mode, key).all(model, self.rows_at_once(&batch));
             let layout = self.objective.layout(batch.examples, batch.labels.as_deref());
-            let found = self.contrast(&layout, &batch.identities, log_scale).evaluate(&embeddings);
+            let found = self.objective.contrast(&layout, &batch.identities, log_scale).evaluate(&embeddings);
             loss += found.loss * batch.examples as f64;
             count += batch.examples as u64;
         }
@@ -231,13 +218,5 @@ impl Task for ContrastiveTask {
 
     fn data_fingerprint(&self) -> String {
         self.data.train.rows().fingerprint()
-    }
-}
-
-/// The objective of a config, if it is contrastive.
-pub(crate) fn contrastive(objective: &ObjectiveConfig) -> Option<&ContrastiveConfig> {
-    match objective {
-        ObjectiveConfig::Contrastive(config) => Some(config),
-        _ => None,
     }
 }
