@@ -37,9 +37,6 @@ pub struct ModelConfig {
     /// `sequence_to_sequence` and `span_corruption`, have a use for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderConfig>,
-    /// Latents between the encoder and the decoder of a variational auto-encoder; absent: four of 16 numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latent: Option<LatentConfig>,
     /// Layers with another token mixer; absent: all have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hybrid: Option<HybridConfig>,
@@ -133,7 +130,6 @@ impl ModelConfig {
             max_length: default_max_length(),
             mixer,
             encoder: None,
-            latent: None,
             hybrid: None,
             channel: None,
             residual: ResidualConfig::default(),
@@ -360,13 +356,14 @@ impl ModelConfig {
         Ok(model)
     }
 
-    /// Makes an encoder and decoder of texts in one stack; every parameter is a function of (`seed`, its path). The posterior of a
+    /// Makes an encoder and decoder of texts in one stack, with a latent at its upper layers; every parameter is a function of (`seed`, its path). The posterior of a
     /// latent is made of `outputs` numbers.
     ///
     /// # Errors
     /// What [`ModelConfig::validate`] and [`LatentConfig::validate`] find.
     pub fn build_text_vae(
         &self,
+        latent: &LatentConfig,
         outputs: usize,
         vocabulary: usize,
         seed: u64,
@@ -375,10 +372,9 @@ impl ModelConfig {
     ) -> Result<TextVae, ModelError> {
         self.check_one_stack("a variational auto-encoder")?;
         self.validate()?;
-        let latent = self.latent.clone().unwrap_or_default();
         latent.validate(self)?;
         let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
-        let model = TextVae::new(&latent, self, outputs, vocabulary, &builder)?;
+        let model = TextVae::new(latent, self, outputs, vocabulary, &builder)?;
         builder.finish()?;
         Ok(model)
     }

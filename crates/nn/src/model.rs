@@ -2,7 +2,6 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use mixlab_kernels::{Activation, linear};
 
 use crate::backbone::Backbone;
 use crate::embed::{Embedding, EmbeddingSizes};
@@ -22,8 +21,8 @@ pub struct LanguageModel {
 /// What a model remembers of the tokens it has been stepped through.
 #[derive(Clone, Debug)]
 pub struct ModelState {
-    layers: Vec<MixerState>,
-    position: usize,
+    pub(crate) layers: Vec<MixerState>,
+    pub(crate) position: usize,
 }
 
 impl ModelState {
@@ -78,16 +77,13 @@ impl LanguageModel {
 
     /// The output projection: matrix `[vocabulary, width]` and bias `[vocabulary]`.
     pub fn output_weight(&self) -> (Tensor<2>, Option<Tensor<1>>) {
-        let weight = self.head.weight().unwrap_or_else(|| self.embedding.weight());
-        (weight, self.head.bias())
+        self.head.projection(&self.embedding)
     }
 
     /// Logits `[batch, n, vocabulary]` of hidden vectors `[batch, n, width]`. Training never holds them
     /// whole: it hands [`LanguageModel::output_weight`] to the fused cross-entropy.
     pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let (weight, bias) = self.output_weight();
-        // The kernel reads the matrix where it lies; the engine's product would copy its transpose for every token.
-        linear(hidden, weight.transpose(), bias, Activation::Identity)
+        self.head.logits(&self.embedding, hidden)
     }
 
     /// An empty streaming state for `batch` sequences.

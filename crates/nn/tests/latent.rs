@@ -140,18 +140,20 @@ fn where_the_text_begins_does_not_tell_its_length() {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    let refused = |config: ModelConfig| {
-        let error = config.build_text_vae(4, 9, 1, &Default::default(), Precision::F64).expect_err("refused");
+    let refused = |config: ModelConfig, layers, width| {
+        let latent = LatentConfig { layers, width };
+        let error = config
+            .build_text_vae(&latent, 4, 9, 1, &Default::default(), Precision::F64)
+            .expect_err("refused");
         format!("{error}\n{}", error.hint().unwrap_or_default())
     };
-    let latent = |layers, width| ModelConfig { latent: Some(LatentConfig { layers, width }), ..config() };
-    assert!(refused(latent(4, 4)).contains("model.latent.layers"));
-    assert!(refused(latent(0, 4)).contains("model.latent.layers"));
-    assert!(refused(latent(1, 0)).contains("model.latent.width"));
+    assert!(refused(config(), 4, 4).contains("model.latent.layers"));
+    assert!(refused(config(), 0, 4).contains("model.latent.layers"));
+    assert!(refused(config(), 1, 0).contains("model.latent.width"));
     let flash = ModelConfig { mixer: MixerConfig::Flash(FlashConfig::default()), ..config() };
-    assert!(refused(flash).contains("softmax_attention"));
+    assert!(refused(flash, 2, 4).contains("softmax_attention"));
     let relative_bias = RelativeBiasConfig::Toeplitz { deviation: 0.02 };
     let unit = GauConfig { relative_bias, ..GauConfig::new(NormaliserConfig::Relu2Sqrt) };
     let biased = ModelConfig { mixer: MixerConfig::Gau(unit), ..config() };
-    assert!(refused(biased).contains("relative_bias"));
+    assert!(refused(biased, 2, 4).contains("relative_bias"));
 }

@@ -23,11 +23,10 @@ fn model(posterior: PosteriorConfig) -> TextVae {
         depth: 3,
         max_length: 8,
         residual: ResidualConfig::PostNorm,
-        latent: Some(LatentConfig { layers: 2, width: LATENT }),
         ..ModelConfig::new(MixerConfig::SoftmaxAttention(attention))
     };
-    let outputs = posterior.outputs(LATENT);
-    config.build_text_vae(outputs, 10, 3, &Device::flex(), Precision::F64).expect("a valid config")
+    let (latent, outputs) = (LatentConfig { layers: 2, width: LATENT }, posterior.outputs(LATENT));
+    config.build_text_vae(&latent, outputs, 10, 3, &Device::flex(), Precision::F64).expect("a valid config")
 }
 
 fn batch(rows: &[&[u32]], samples: &[u64], device: &Device) -> TextVaeBatch {

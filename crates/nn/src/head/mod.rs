@@ -5,9 +5,11 @@ mod readout;
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use mixlab_kernels::{Activation, linear};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::embed::Embedding;
 use crate::{Builder, Initialiser, Role};
 
 pub use readout::{Pooling, Readout, ReadoutConfig};
@@ -46,13 +48,16 @@ pub struct Head {
 }
 
 impl Head {
-    /// The projection's own matrix, if it is not tied.
-    pub fn weight(&self) -> Option<Tensor<2>> {
-        self.weight.as_ref().map(Param::val)
+    /// The projection of a model with this embedding, to which it may be tied: matrix `[vocabulary, width]` and bias `[vocabulary]`.
+    pub(crate) fn projection(&self, embedding: &Embedding) -> (Tensor<2>, Option<Tensor<1>>) {
+        let own = self.weight.as_ref().map(Param::val);
+        (own.unwrap_or_else(|| embedding.weight()), self.bias.as_ref().map(Param::val))
     }
 
-    /// Bias per token.
-    pub fn bias(&self) -> Option<Tensor<1>> {
-        self.bias.as_ref().map(Param::val)
+    /// Logits `[batch, n, vocabulary]` of hidden vectors `[batch, n, width]`.
+    pub(crate) fn logits(&self, embedding: &Embedding, hidden: Tensor<3>) -> Tensor<3> {
+        let (weight, bias) = self.projection(embedding);
+        // The kernel reads the matrix where it lies; the engine's product would copy its transpose for every token.
+        linear(hidden, weight.transpose(), bias, Activation::Identity)
     }
 }

@@ -13,7 +13,6 @@
 //! where it begins does not tell how long it is. Source: Su, "UniVAE", 2021 (kexue.fm 8475).
 
 mod model;
-mod state;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -25,7 +24,6 @@ use crate::mixer::MixerConfig;
 use crate::{Builder, Linear, ModelConfig, ModelError, Role};
 
 pub use model::TextVae;
-pub use state::LatentState;
 
 /// Latents of the upper layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -2,13 +2,13 @@
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-use mixlab_kernels::{Activation, Mask, linear};
+use mixlab_kernels::Mask;
 
-use super::{Bottleneck, LatentConfig, LatentState};
+use super::{Bottleneck, LatentConfig};
 use crate::backbone::Backbone;
 use crate::embed::{Embedding, EmbeddingSizes};
 use crate::head::Head;
-use crate::{Builder, Context, ModelConfig, ModelError};
+use crate::{Builder, Context, ModelConfig, ModelError, ModelState};
 
 /// The token types of encoder and decoder, where the embedding has types.
 const ENCODER: usize = 0;
@@ -124,7 +124,7 @@ impl TextVae {
     ///
     /// # Errors
     /// [`ModelError::Unsupported`] if the mixer has no streaming form.
-    pub fn state(&self, latents: &[Tensor<2>]) -> Result<LatentState, ModelError> {
+    pub fn state(&self, latents: &[Tensor<2>]) -> Result<ModelState, ModelError> {
         assert_eq!(latents.len(), self.latents(), "latents of the model");
         let batch = latents[0].dims()[0];
         let mut layers = self.backbone.state(batch)?;
@@ -133,11 +133,11 @@ impl TextVae {
         for ((block, state), (bottleneck, latent)) in upper.zip(self.bottlenecks.iter().zip(latents)) {
             block.step(bottleneck.write(latent.clone()), state, &context);
         }
-        Ok(LatentState { layers, position: 0 })
+        Ok(ModelState { layers, position: 0 })
     }
 
     /// Hidden vectors of the next tokens `[b, k]`, any k, as the full pass would give them.
-    pub fn step(&self, tokens: Tensor<2, Int>, state: &mut LatentState) -> Tensor<3> {
+    pub fn step(&self, tokens: Tensor<2, Int>, state: &mut ModelState) -> Tensor<3> {
         let [batch, count] = tokens.dims();
         let at = |start, gap| Context { start, gap, ..Context::evaluation(batch, true) };
         let embedded = at(self.length + state.position, 0);
@@ -154,13 +154,12 @@ impl TextVae {
 
     /// The output projection: matrix `[vocabulary, width]` and bias `[vocabulary]`.
     pub fn output_weight(&self) -> (Tensor<2>, Option<Tensor<1>>) {
-        (self.head.weight().unwrap_or_else(|| self.embedding.weight()), self.head.bias())
+        self.head.projection(&self.embedding)
     }
 
     /// Logits `[b, m, vocabulary]` of hidden vectors `[b, m, d]`.
     pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let (weight, bias) = self.output_weight();
-        linear(hidden, weight.transpose(), bias, Activation::Identity)
+        self.head.logits(&self.embedding, hidden)
     }
 
     /// Layers without a latent.

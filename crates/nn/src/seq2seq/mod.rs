@@ -7,7 +7,6 @@ mod cross;
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-use mixlab_kernels::{Activation, linear};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -162,13 +161,12 @@ impl SequenceToSequence {
 
     /// The output projection: matrix `[vocabulary, width]` and bias `[vocabulary]`.
     pub fn output_weight(&self) -> (Tensor<2>, Option<Tensor<1>>) {
-        (self.head.weight().unwrap_or_else(|| self.embedding.weight()), self.head.bias())
+        self.head.projection(&self.embedding)
     }
 
     /// Logits `[batch, n, vocabulary]` of hidden vectors `[batch, n, width]`.
     pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let (weight, bias) = self.output_weight();
-        linear(hidden, weight.transpose(), bias, Activation::Identity)
+        self.head.logits(&self.embedding, hidden)
     }
 
     /// An empty streaming state of the decoder over a source, whose keys and values are computed once.

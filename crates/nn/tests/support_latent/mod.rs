@@ -36,7 +36,6 @@ pub fn config() -> ModelConfig {
         norm: NormConfig::LayerNorm { epsilon: EPSILON },
         channel: Some(ChannelConfig::Mlp { expansion: 2.0, activation: ActivationConfig::Relu, bias: true }),
         embedding: EmbeddingConfig { types: 2, ..EmbeddingConfig::default() },
-        latent: Some(LatentConfig { layers: LATENTS, width: LATENT }),
         ..ModelConfig::new(MixerConfig::SoftmaxAttention(attention))
     }
 }
@@ -49,8 +48,9 @@ pub fn gau() -> ModelConfig {
 
 /// With first values that are large enough to matter.
 pub fn model(config: &ModelConfig) -> TextVae {
+    let latent = LatentConfig { layers: LATENTS, width: LATENT };
     let model = config
-        .build_text_vae(LATENT, VOCABULARY, 1, &Device::flex(), Precision::F64)
+        .build_text_vae(&latent, LATENT, VOCABULARY, 1, &Device::flex(), Precision::F64)
         .expect("a valid config");
     let values = parameter_values(&model);
     let redraw = |(index, (path, value)): (usize, (String, Tensor<1>))| {
