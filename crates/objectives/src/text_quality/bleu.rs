@@ -8,7 +8,9 @@
 //! A p_n of nothing counts as 1/(2·runs), and every further one as half of that: the smoothing of mteval and sacrebleu. Source: Papineni et al.,
 //! "BLEU", 2002; Post, "A call for clarity in reporting BLEU scores", 2018.
 
-use super::{TextTokens, counts};
+use std::collections::HashMap;
+
+use super::TextTokens;
 
 /// Longest run of tokens.
 const LONGEST: usize = 4;
@@ -32,29 +34,47 @@ pub fn bleu(texts: &[&str], references: &[&str], tokens: TextTokens) -> Bleu {
     assert_eq!(texts.len(), references.len(), "a reference for each text");
     let mut sums = Sums::default();
     for (text, reference) in texts.iter().zip(references) {
-        sums.add(&tokens.spaced(text), &[&tokens.spaced(reference)]);
+        let [text, reference] = [text, reference].map(|text| tokens.cut(text));
+        sums.add(&Runs::of(&text), &[&Runs::of(&reference)]);
     }
     sums.bleu()
 }
 
 /// The mean BLEU of every text against all others: the higher, the more they repeat each other. 0 for a single text.
 pub fn self_bleu(texts: &[&str], tokens: TextTokens) -> f64 {
-    let spaced: Vec<String> = texts.iter().map(|text| tokens.spaced(text)).collect();
+    let texts: Vec<Vec<String>> = texts.iter().map(|text| tokens.cut(text)).collect();
+    let runs: Vec<Runs> = texts.iter().map(|text| Runs::of(text)).collect();
     let of = |index: usize| {
-        let others: Vec<&str> = spaced
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != index)
-            .map(|(_, text)| text.as_str())
-            .collect();
+        let others: Vec<&Runs> = runs[..index].iter().chain(&runs[index + 1..]).collect();
         let mut sums = Sums::default();
-        sums.add(&spaced[index], &others);
+        sums.add(&runs[index], &others);
         sums.bleu().score
     };
     if texts.len() < 2 {
         return 0.0;
     }
     (0..texts.len()).map(of).sum::<f64>() / texts.len() as f64
+}
+
+/// A text as the runs of its tokens.
+struct Runs<'a> {
+    /// Tokens.
+    length: usize,
+    /// How often every run of one to four tokens occurs.
+    counts: [HashMap<&'a [String], usize>; LONGEST],
+}
+
+impl<'a> Runs<'a> {
+    fn of(tokens: &'a [String]) -> Self {
+        let counts = std::array::from_fn(|index| {
+            let mut counts = HashMap::new();
+            for run in tokens.windows(index + 1) {
+                *counts.entry(run).or_insert(0) += 1;
+            }
+            counts
+        });
+        Runs { length: tokens.len(), counts }
+    }
 }
 
 #[derive(Default)]
@@ -67,22 +87,16 @@ struct Sums {
 
 impl Sums {
     /// Counts a text against its references: a run is found as often as the reference that has it most often.
-    fn add(&mut self, text: &str, references: &[&str]) {
-        let text: Vec<&str> = text.split(' ').filter(|token| !token.is_empty()).collect();
-        let references: Vec<Vec<&str>> = references
-            .iter()
-            .map(|reference| reference.split(' ').filter(|token| !token.is_empty()).collect())
-            .collect();
-        self.length += text.len();
+    fn add(&mut self, text: &Runs, references: &[&Runs]) {
+        self.length += text.length;
         // The nearest length, the shorter of two that are as near.
-        let near = |reference: &&Vec<&str>| (reference.len().abs_diff(text.len()), reference.len());
-        self.reference += references.iter().min_by_key(near).map_or(0, Vec::len);
-        for n in 1..=LONGEST {
-            let known: Vec<_> = references.iter().map(|reference| counts(reference, n)).collect();
-            for (run, count) in counts(&text, n) {
-                let most = known.iter().filter_map(|known| known.get(run)).max().copied().unwrap_or(0);
-                self.found[n - 1] += count.min(most);
-                self.runs[n - 1] += count;
+        let near = |reference: &&&Runs| (reference.length.abs_diff(text.length), reference.length);
+        self.reference += references.iter().min_by_key(near).map_or(0, |reference| reference.length);
+        for (index, counts) in text.counts.iter().enumerate() {
+            for (run, &count) in counts {
+                let known = references.iter().filter_map(|reference| reference.counts[index].get(run));
+                self.found[index] += count.min(known.max().copied().unwrap_or(0));
+                self.runs[index] += count;
             }
         }
     }

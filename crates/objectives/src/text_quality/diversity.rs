@@ -7,14 +7,11 @@ use super::TextTokens;
 /// Distinct-n: different runs of `n` tokens over all of them, in all texts together; 0 if there is none. Source: Li et al., "A diversity-promoting
 /// objective function for neural conversation models", 2016.
 pub fn distinct(texts: &[&str], n: usize, tokens: TextTokens) -> f64 {
-    let spaced: Vec<String> = texts.iter().map(|text| tokens.spaced(text)).collect();
+    let texts: Vec<Vec<String>> = texts.iter().map(|text| tokens.cut(text)).collect();
     let (mut different, mut all) = (HashSet::new(), 0usize);
-    for text in &spaced {
-        let tokens: Vec<&str> = text.split(' ').filter(|token| !token.is_empty()).collect();
-        for run in tokens.windows(n) {
-            all += 1;
-            different.insert(run.to_vec());
-        }
+    for run in texts.iter().flat_map(|text| text.windows(n)) {
+        all += 1;
+        different.insert(run);
     }
     if all == 0 { 0.0 } else { different.len() as f64 / all as f64 }
 }

@@ -24,21 +24,17 @@ impl TextTokens {
         if 2 * unspaced > letters { TextTokens::Characters } else { TextTokens::Words }
     }
 
-    /// The tokens of a text, one space between any two.
-    pub fn spaced(self, text: &str) -> String {
+    /// The tokens of a text.
+    pub fn cut(self, text: &str) -> Vec<String> {
         match self {
             TextTokens::Words => words(text),
-            TextTokens::Characters => {
-                let characters: Vec<String> =
-                    text.chars().filter(|c| !c.is_whitespace()).map(String::from).collect();
-                characters.join(" ")
-            }
+            TextTokens::Characters => text.chars().filter(|c| !c.is_whitespace()).map(String::from).collect(),
         }
     }
 }
 
 /// Marks stand alone; points and commas do unless digits are on both sides; a hyphen does behind a digit.
-fn words(text: &str) -> String {
+fn words(text: &str) -> Vec<String> {
     let letters: Vec<char> = text.chars().collect();
     let digit =
         |index: Option<usize>| index.and_then(|index| letters.get(index)).is_some_and(char::is_ascii_digit);
@@ -58,7 +54,7 @@ fn words(text: &str) -> String {
             spaced.push(letter);
         }
     }
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+    spaced.split_whitespace().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -75,9 +71,9 @@ mod tests {
             ),
             ("U.S. cost: $5.00, 10%!", "U . S . cost : $ 5.00 , 10 % !"),
         ] {
-            assert_eq!(TextTokens::Words.spaced(text), expected);
+            assert_eq!(TextTokens::Words.cut(text).join(" "), expected);
         }
-        assert_eq!(TextTokens::Characters.spaced("小明 在。"), "小 明 在 。");
+        assert_eq!(TextTokens::Characters.cut("小明 在。").join(" "), "小 明 在 。");
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl Posterior {
         constant(samples.iter().flat_map(row).collect(), [samples.len(), self.width], like)
     }
 
-    /// Logarithm of the posterior's density over the prior's at latents, `[b, 1]`, given what the posterior is made of.
+    /// Logarithm of the posterior's density over the prior's at each of some latents `[b, width]`, given what the posterior is made of.
     pub fn log_density_ratio(&self, made_of: Tensor<2>, latent: Tensor<2>) -> Vec<f64> {
         let rows = |x: Tensor<2>| -> Vec<f64> { x.into_data().iter().collect() };
         match &self.form {

@@ -24,24 +24,27 @@ impl Quantiles {
     pub fn new(log_density: impl Fn(f64) -> f64) -> Self {
         let angle =
             |node: usize, first: f64, last: f64| first + (last - first) * node as f64 / (NODES - 1) as f64;
+        // At all nodes, relative to the greatest.
+        let look = |first: f64, last: f64| -> Vec<f64> {
+            let values: Vec<f64> = (0..NODES).map(|node| log_density(angle(node, first, last))).collect();
+            let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            values.into_iter().map(|value| value - highest).collect()
+        };
         // The ends, where a power of the sine may be infinite or nothing, are left out.
         let margin = 1e-9;
         let (mut first, mut last) = (margin, std::f64::consts::PI - margin);
         // Narrow distributions need a second and a third look.
         for _ in 0..3 {
-            let values: Vec<f64> = (0..NODES).map(|node| log_density(angle(node, first, last))).collect();
-            let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let kept = |value: &&f64| **value > highest - NEGLIGIBLE;
+            let values = look(first, last);
+            let kept = |value: &&f64| **value > -NEGLIGIBLE;
             let from = values.iter().take_while(|value| !kept(value)).count().saturating_sub(1);
             let to =
                 NODES - values.iter().rev().take_while(|value| !kept(value)).count().saturating_sub(1) - 1;
             (first, last) = (angle(from, first, last), angle(to, first, last));
         }
-        let values: Vec<f64> = (0..NODES).map(|node| log_density(angle(node, first, last))).collect();
-        let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mut shares = vec![0.0];
-        for pair in values.windows(2) {
-            let mass = 0.5 * ((pair[0] - highest).exp() + (pair[1] - highest).exp());
+        for pair in look(first, last).windows(2) {
+            let mass = 0.5 * (pair[0].exp() + pair[1].exp());
             shares.push(shares.last().expect("never empty") + mass);
         }
         let total = *shares.last().expect("never empty");

@@ -30,6 +30,17 @@ pub fn uniform_coordinate(dimension: usize, stream: Stream) -> f64 {
     direction[0] / direction.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
+/// Holds draws against the mean and variance they should have.
+#[cfg(test)]
+#[track_caller]
+pub fn assert_moments(draws: &[f64], mean: f64, variance: f64) {
+    let n = draws.len() as f64;
+    let found = draws.iter().sum::<f64>() / n;
+    let spread = draws.iter().map(|draw| (draw - found) * (draw - found)).sum::<f64>() / n;
+    assert!((found - mean).abs() < 5.0 * (variance / n).sqrt(), "mean {found} for {mean}");
+    assert!((spread / variance - 1.0).abs() < 0.05, "variance {spread} for {variance}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::log_area;
