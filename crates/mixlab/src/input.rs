@@ -30,13 +30,18 @@ pub fn read_stdin() -> Result<String, ProgramError> {
 
 /// The config of a run: its files, then its overrides. What was dropped on the way is told.
 pub fn read_config(source: &ConfigSource) -> Result<Resolved<Config>, Failure> {
-    let mut files = Vec::new();
-    for path in &source.files {
-        files.push((path.display().to_string(), read_text(path)?));
-    }
-    let resolved = resolve::<Config>(&files, &source.sets.sets)?;
+    let resolved = resolve_config(source)?;
     for note in &resolved.notes {
         tell(&format!("note: {note}"));
     }
     Ok(resolved)
+}
+
+/// The same without a word.
+pub fn resolve_config(source: &ConfigSource) -> Result<Resolved<Config>, Failure> {
+    let mut files = Vec::new();
+    for path in &source.files {
+        files.push((path.display().to_string(), read_text(path)?));
+    }
+    Ok(resolve::<Config>(&files, &source.sets.sets)?)
 }

@@ -8,6 +8,7 @@ use toml::Value;
 use super::error::StudyError;
 use super::grid::SEED_KEY;
 use super::metric::Metric;
+use super::numbered::numbered;
 use super::results::{Group, RunRecord, RunStatus, Study};
 use super::run::Run;
 use super::tree::{flatten, label};
@@ -90,13 +91,18 @@ fn differing_keys(entries: &[Entry]) -> Vec<String> {
 
 /// The keys without those that another one decides and more, as the kind of a residual scheme does on its constants; and those.
 fn deciding_keys(entries: &[Entry], keys: Vec<String>) -> (Vec<String>, Vec<String>) {
-    let decides = |by: &str, key: &str| {
-        let same = |key: &str, a: &Entry, b: &Entry| a.config.get(key) == b.config.get(key);
-        entries.iter().all(|a| entries.iter().all(|b| !same(by, a, b) || same(key, a, b)))
+    let values = |key: &String| numbered(entries.iter().map(|entry| entry.config.get(key)));
+    let values: Vec<(Vec<usize>, usize)> = keys.iter().map(values).collect();
+    // One key decides another if no value of it goes with two of the other.
+    let decides = |by: usize, key: usize| {
+        let ((by, count), (key, _)) = (&values[by], &values[key]);
+        let mut goes_with = vec![None; *count];
+        by.iter().zip(key).all(|(&by, key)| goes_with[by].get_or_insert(key) == &key)
     };
-    let decided = |key: &String| keys.iter().any(|by| decides(by, key) && !decides(key, by));
-    let (decided, deciding) = keys.iter().cloned().partition(decided);
-    (deciding, decided)
+    let decided = |&key: &usize| (0..keys.len()).any(|by| decides(by, key) && !decides(key, by));
+    let (decided, deciding): (Vec<usize>, Vec<usize>) = (0..keys.len()).partition(decided);
+    let named = |indices: Vec<usize>| indices.into_iter().map(|index| keys[index].clone()).collect();
+    (named(deciding), named(decided))
 }
 
 /// Each key by its last parts, as many as set it apart from the others and say what it is about:

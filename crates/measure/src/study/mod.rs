@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod grid;
 mod metric;
+mod numbered;
 mod process;
 mod render;
 mod results;

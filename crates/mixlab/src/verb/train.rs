@@ -14,7 +14,7 @@ use mixlab_train::{
 use crate::arguments::ConfigSource;
 use crate::budget::MemoryBudget;
 use crate::failure::{Exit, Failure};
-use crate::input::read_config;
+use crate::input::{read_config, resolve_config};
 use crate::output::{columns, print, print_json, tell};
 use crate::progress::{Display, count, duration};
 use crate::verb::plan::settings;
@@ -66,7 +66,8 @@ impl Train {
         set_threads(config.value.run.threads);
         if let Some(budget) = self.memory.bytes()? {
             self.source.sets.sets.extend(fitting(&config.value, budget)?);
-            config = read_config(&self.source)?;
+            // What was dropped has been told.
+            config = resolve_config(&self.source)?;
         }
         if self.dry_run {
             return dry_run(&config.value, self.json);

@@ -1,6 +1,7 @@
 //! Which colour and which dashes a group is drawn with.
 
 use crate::picture::{COLORS, DASHES};
+use crate::study::numbered::numbered;
 use crate::study::results::Group;
 
 /// The number of every group's stroke.
@@ -27,20 +28,6 @@ pub(super) fn colors(groups: &[Group]) -> Vec<usize> {
 
 fn by_last(groups: &[Group]) -> (Vec<usize>, usize) {
     numbered(groups.iter().map(|group| group.coordinates.last().cloned().unwrap_or_default()))
-}
-
-/// Values by the number of their first appearance, and how many there are.
-fn numbered<T: PartialEq>(values: impl Iterator<Item = T>) -> (Vec<usize>, usize) {
-    let mut known: Vec<T> = Vec::new();
-    let numbers = values
-        .map(|value| {
-            known.iter().position(|other| *other == value).unwrap_or_else(|| {
-                known.push(value);
-                known.len() - 1
-            })
-        })
-        .collect();
-    (numbers, known.len())
 }
 
 #[cfg(test)]
