@@ -15,6 +15,9 @@
 //! step, [`ImageEvaluation`] and [`TextEvaluation`] with every held-out example once. [`ImageInput`]
 //! reads images for a trained model as they were read for its training.
 //!
+//! A text VAE reads sentences: [`SentenceTraining`] answers with the sentences of any step, each between the tokens of an [`Enclosure`],
+//! and [`SentenceEvaluation`] with every held-out one once.
+//!
 //! Vectors of texts have their own way: [`Texts`] hands out one text a line or record, [`VectorWriter`] writes
 //! what a model made of them, and [`read_vectors`] reads it back.
 //!
@@ -48,6 +51,7 @@ mod labelled;
 mod masking;
 mod pairs;
 mod read;
+mod sentences;
 mod split;
 mod tokenizer;
 mod training;
@@ -79,6 +83,9 @@ pub use pairs::{
     load_pairs, read_pairs, read_scored_pairs, sentinel_text,
 };
 pub use read::{Texts, read_file};
+pub use sentences::{
+    Enclosure, SentenceBatch, SentenceEvaluation, SentenceNotes, SentenceTraining,
+};
 pub use split::{TextSplit, load};
 pub use tokenizer::{
     END_OF_TEXT, Frame, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig,

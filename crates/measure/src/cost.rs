@@ -64,6 +64,24 @@ impl MultiplyAdds {
         }
     }
 
+    /// Of a text VAE: every row goes through the blocks as a text that is read, and as one that is written, one token shorter. What latents
+    /// pass through is left out: it is a row of each text.
+    pub fn of_text_vae(model: &ModelConfig, vocabulary: usize, (rows, length): (usize, usize)) -> Self {
+        let read = MultiplyAdds::of_blocks(model, (rows, length), false);
+        let shape = (rows, length.saturating_sub(1));
+        let written = MultiplyAdds::of_language_model(model, vocabulary, shape, true, 1.0);
+        let width = model.width as u64;
+        let texts = if model.embedding.projection { (rows * length) as u64 * width * width } else { 0 };
+        MultiplyAdds {
+            projections: read.projections + written.projections,
+            mixing: read.mixing + written.mixing,
+            channels: read.channels + written.channels,
+            embedding: texts + written.embedding,
+            head: written.head,
+            scores: read.scores + written.scores,
+        }
+    }
+
     /// Of an encoder–decoder that reads `source` positions and writes `target`.
     ///
     /// # Panics
@@ -182,6 +200,20 @@ mod tests {
         assert_eq!(cost.projections + cost.channels, 3 * ((5 + 7) * 2 * 768 + cross));
         assert_eq!(cost.mixing, 3 * 2 * 2 * 8 * (5 * 5 + 7 * 8 / 2 + 5 * 7));
         assert_eq!(cost.head, 3 * 7 * 100 * 8);
+    }
+
+    /// The same blocks read 5 tokens and write 4.
+    #[test]
+    fn a_text_vae_by_hand() {
+        let model = ModelConfig {
+            width: 8,
+            depth: 2,
+            ..ModelConfig::new(MixerConfig::SoftmaxAttention(SoftmaxAttentionConfig { heads: 2, ..Default::default() }))
+        };
+        let cost = MultiplyAdds::of_text_vae(&model, 100, (3, 5));
+        assert_eq!(cost.projections + cost.channels, 3 * (5 + 4) * 2 * 768);
+        assert_eq!(cost.mixing, 3 * 2 * 2 * 8 * (5 * 5 + 4 * 5 / 2));
+        assert_eq!(cost.head, 3 * 4 * 100 * 8);
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub enum Verb {
     Generate(verb::generate::Generate),
     Embed(verb::embed::Embed),
     Search(verb::search::Search),
+    Vae(verb::vae::Vae),
     Import(verb::import::Import),
     Export(verb::export::Export),
     Plan(verb::plan::Plan),

@@ -8,6 +8,7 @@ mod failure;
 mod input;
 mod output;
 mod progress;
+mod vectors;
 mod verb;
 
 use std::process::ExitCode;

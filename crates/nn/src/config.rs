@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::channel::ChannelConfig;
 use crate::embed::{EmbeddingConfig, PatchConfig};
 use crate::head::{HeadConfig, Pooling, ReadoutConfig};
-use crate::latent::{LatentConfig, TextVae};
+use crate::latent::{LatentConfig, PosteriorInput, TextVae};
 use crate::mixer::{Lengths, MixerConfig};
 use crate::position::PositionConfig;
 use crate::residual::{ResidualConfig, Stack};
@@ -356,15 +356,15 @@ impl ModelConfig {
         Ok(model)
     }
 
-    /// Makes an encoder and decoder of texts in one stack, with a latent at its upper layers; every parameter is a function of (`seed`, its path). The posterior of a
-    /// latent is made of `outputs` numbers.
+    /// Makes an encoder and decoder of texts in one stack, with a latent at its upper layers; every parameter is a function of
+    /// (`seed`, its path). `posterior` tells what the posterior of a latent is made of.
     ///
     /// # Errors
     /// What [`ModelConfig::validate`] and [`LatentConfig::validate`] find.
     pub fn build_text_vae(
         &self,
         latent: &LatentConfig,
-        outputs: usize,
+        posterior: PosteriorInput,
         vocabulary: usize,
         seed: u64,
         device: &Device,
@@ -374,7 +374,7 @@ impl ModelConfig {
         self.validate()?;
         latent.validate(self)?;
         let builder = Builder::new(seed, device, precision, self.initialisation(), self.sublayers());
-        let model = TextVae::new(latent, self, outputs, vocabulary, &builder)?;
+        let model = TextVae::new(latent, self, posterior, vocabulary, &builder)?;
         builder.finish()?;
         Ok(model)
     }

@@ -8,6 +8,7 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
+use crate::latent::TextVae;
 use crate::seq2seq::{DecoderState, Memory, SequenceToSequence};
 use crate::{LanguageModel, ModelError, ModelState};
 
@@ -20,7 +21,9 @@ pub struct SearchOptions {
     pub tokens: usize,
     /// α, which makes up for the many small probabilities of long targets.
     pub length_penalty: f64,
-    /// Token that a decoder starts from and that ends a target.
+    /// Token that a decoder starts from.
+    pub begin: u32,
+    /// Token that ends a target.
     pub end: u32,
     /// Tokens that are never written: those that stand for no text.
     pub never: Vec<u32>,
@@ -103,6 +106,41 @@ impl Writing for Continuing<'_> {
 
     fn select(&mut self, rows: &[usize]) {
         self.state = self.state.select(rows, self.device);
+    }
+}
+
+struct FromLatents<'a> {
+    model: &'a TextVae,
+    state: ModelState,
+    device: &'a Device,
+}
+
+impl Writing for FromLatents<'_> {
+    fn step(&mut self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        self.model.logits(self.model.step(tokens, &mut self.state))
+    }
+
+    fn select(&mut self, rows: &[usize]) {
+        self.state = self.state.select(rows, self.device);
+    }
+}
+
+impl TextVae {
+    /// The most probable texts of latents `[1, latent]`, the best first, at most `beams` of them.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] if the mixer has no streaming form; [`ModelError::OutOfRange`] without beams or tokens.
+    ///
+    /// # Panics
+    /// If there are not as many latents as layers with one.
+    pub fn search(
+        &self,
+        latents: &[Tensor<2>],
+        options: SearchOptions,
+        device: &Device,
+    ) -> Result<Vec<Hypothesis>, ModelError> {
+        options.check()?;
+        search(&mut FromLatents { model: self, state: self.state(latents)?, device }, &options, device)
     }
 }
 
@@ -201,7 +239,7 @@ fn next_probabilities(
     device: &Device,
 ) -> Vec<f64> {
     let last: Vec<i64> =
-        beams.iter().map(|beam| i64::from(beam.tokens.last().copied().unwrap_or(options.end))).collect();
+        beams.iter().map(|beam| i64::from(beam.tokens.last().copied().unwrap_or(options.begin))).collect();
     let last = Tensor::from_data(TensorData::new(last, [beams.len(), 1]), (device, DType::I64));
     let mut next: Vec<f64> = log_softmax(writing.step(last), 2).into_data().iter::<f64>().collect();
     let vocabulary = next.len() / beams.len();

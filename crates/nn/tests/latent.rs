@@ -4,11 +4,13 @@ mod support_latent;
 
 use burn::tensor::{Int, Tensor};
 use mixlab_core::{Diagnose, Precision};
-use mixlab_nn::latent::{LatentConfig, TextVae};
+use mixlab_nn::latent::{LatentConfig, PosteriorInput, TextVae};
 use mixlab_nn::mixer::{FlashConfig, GauConfig, MixerConfig, NormaliserConfig};
 use mixlab_nn::position::RelativeBiasConfig;
-use mixlab_nn::{Context, ModelConfig, parameter_values};
-use support_latent::{BATCH, LATENTS, LENGTH, Single, config, gau, ids, latents, model, numbers, text};
+use mixlab_nn::{Context, Mode, ModelConfig, parameter_values, with_parameters};
+use support_latent::{
+    BATCH, LATENTS, LENGTH, Single, config, gau, ids, latents, model, normalised_model, numbers, text,
+};
 
 fn gap(a: &Tensor<3>, b: &Tensor<3>) -> f64 {
     (a.clone() - b.clone()).abs().max().into_scalar::<f64>()
@@ -24,11 +26,11 @@ fn two_streams_are_the_masked_sequence() {
     let model = model(&config());
     let single = Single { values: parameter_values(&model) };
     let (tokens, padding) = text(3);
-    let found = model.encode(tokens.clone(), &context(padding.clone()), draw);
+    let found = model.encode(tokens.clone(), &context(padding.clone()), draw).latents;
     let hidden = model.decode(&found, tokens.clone(), &Context::evaluation(BATCH, true));
     let logits = model.logits(hidden);
     for row in 0..BATCH {
-        let (expected_latents, expected) =
+        let (expected_latents, _, expected) =
             single.run(&ids(&tokens, row), &padding[row * LENGTH..(row + 1) * LENGTH]);
         for (found, expected) in found.iter().zip(&expected_latents) {
             let found = numbers(found.clone().narrow(0, row, 1));
@@ -81,10 +83,11 @@ fn the_decoder_knows_latents_and_past_only() {
                 "latent {index}"
             );
         }
-        let found = model.encode(tokens.clone(), &context(padding.clone()), draw);
+        let found = model.encode(tokens.clone(), &context(padding.clone()), draw).latents;
         let turned = model.encode(tokens.clone(), &context(padding.clone()), |index, x| {
             if index == 0 { x } else { draw(index, x) }
         });
+        let turned = turned.latents;
         let far = |a: &[Tensor<2>], b: &[Tensor<2>], index: usize| {
             (a[index].clone() - b[index].clone()).abs().max().into_scalar::<f64>()
         };
@@ -95,6 +98,7 @@ fn the_decoder_knows_latents_and_past_only() {
             &Context::evaluation(1, false),
             draw,
         );
+        let short = short.latents;
         let among: Vec<Tensor<2>> = found.iter().map(|z| z.clone().narrow(0, 1, 1)).collect();
         assert!(!padding[2 * LENGTH - 1] && !padding[2 * LENGTH - 2] && padding[2 * LENGTH - 3]);
         (0..LATENTS).for_each(|index| assert!(far(&short, &among, index) < 1e-12, "padding"));
@@ -142,18 +146,70 @@ fn where_the_text_begins_does_not_tell_its_length() {
 fn what_cannot_be_is_refused() {
     let refused = |config: ModelConfig, layers, width| {
         let latent = LatentConfig { layers, width };
+        let posterior = PosteriorInput { numbers: 4, mean_scale: None };
         let error = config
-            .build_text_vae(&latent, 4, 9, 1, &Default::default(), Precision::F64)
+            .build_text_vae(&latent, posterior, 9, 1, &Default::default(), Precision::F64)
             .expect_err("refused");
         format!("{error}\n{}", error.hint().unwrap_or_default())
     };
-    assert!(refused(config(), 4, 4).contains("model.latent.layers"));
-    assert!(refused(config(), 0, 4).contains("model.latent.layers"));
-    assert!(refused(config(), 1, 0).contains("model.latent.width"));
+    assert!(refused(config(), 4, 4).contains("objective.latent.layers"));
+    assert!(refused(config(), 0, 4).contains("objective.latent.layers"));
+    assert!(refused(config(), 1, 0).contains("objective.latent.width"));
     let flash = ModelConfig { mixer: MixerConfig::Flash(FlashConfig::default()), ..config() };
     assert!(refused(flash, 2, 4).contains("softmax_attention"));
     let relative_bias = RelativeBiasConfig::Toeplitz { deviation: 0.02 };
     let unit = GauConfig { relative_bias, ..GauConfig::new(NormaliserConfig::Relu2Sqrt) };
     let biased = ModelConfig { mixer: MixerConfig::Gau(unit), ..config() };
     assert!(refused(biased, 2, 4).contains("relative_bias"));
+}
+
+/// In training every number of the means has the spread that was asked for, around its shift, and the moments say by what it was brought
+/// there; by those moments a text alone is what it was in its batch.
+#[test]
+fn means_are_normalised_over_texts() {
+    let scale = 0.6;
+    let model = normalised_model(&config(), Some(scale));
+    let shift = |index: usize| numbers(parameter_values(&model)[&format!("bottlenecks.{index}.normalisation.shift")].clone());
+    let texts = Tensor::cat((0..4).map(|seed| text(seed).0).collect(), 0);
+    let rows = texts.dims()[0];
+    let training = Context { mode: Mode::Train, ..Context::evaluation(rows, false) };
+    let found = model.encode(texts.clone(), &training, draw);
+    for (index, means) in found.posteriors.iter().enumerate() {
+        let count = rows as f64;
+        let mean = numbers(means.clone().mean_dim(0));
+        let spread = numbers((means.clone() * means.clone()).mean_dim(0));
+        assert_near("mean", &mean, &shift(index));
+        for (c, (mean, square)) in mean.iter().zip(spread).enumerate() {
+            let variance = numbers(found.moments[index].variance.clone())[c];
+            // What ε takes away of the spread.
+            let expected = scale * scale * variance / (variance + 1e-5);
+            assert!((square - mean * mean - expected).abs() < 1e-12, "{index}.{c} over {count}");
+        }
+    }
+    let running = model.running_moments();
+    let values = running.iter().zip(&found.moments).flat_map(|((path, _), moments)| {
+        [(format!("{path}.mean"), moments.mean.clone()), (format!("{path}.variance"), moments.variance.clone())]
+    });
+    let model = with_parameters(model.clone(), values.collect());
+    let alone = model.encode(texts.narrow(0, 3, 1), &Context::evaluation(1, false), draw);
+    for (alone, among) in alone.posteriors.iter().zip(&found.posteriors) {
+        assert_near("alone", &numbers(alone.clone()), &numbers(among.clone().narrow(0, 3, 1)));
+    }
+}
+
+#[test]
+fn the_encoder_can_be_followed_to_its_end() {
+    let model = model(&config());
+    let single = Single { values: parameter_values(&model) };
+    let (tokens, padding) = text(3);
+    let (_, hidden) = model.encode_to_the_end(tokens.clone(), &context(padding.clone()), draw);
+    for row in 0..BATCH {
+        let real = &padding[row * LENGTH..(row + 1) * LENGTH];
+        let (_, expected, _) = single.run(&ids(&tokens, row), real);
+        let found = numbers(hidden.clone().narrow(0, row, 1));
+        for (position, expected) in expected.iter().enumerate() {
+            let width = expected.len();
+            assert_near("encoder", &found[position * width..(position + 1) * width], expected);
+        }
+    }
 }

@@ -396,7 +396,7 @@ mod searching {
     }
 
     fn options(beams: usize, length_penalty: f64) -> SearchOptions {
-        SearchOptions { beams, tokens: MOST, length_penalty, end: END, never: Vec::new() }
+        SearchOptions { beams, tokens: MOST, length_penalty, begin: END, end: END, never: Vec::new() }
     }
 
     fn search(model: &SequenceToSequence, seed: u64, options: SearchOptions) -> Vec<Hypothesis> {

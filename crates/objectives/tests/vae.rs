@@ -12,7 +12,7 @@ fn posteriors() -> [PosteriorConfig; 4] {
         PosteriorConfig::VonMisesFisher { concentration, sampler: Sampler::Rejection },
         PosteriorConfig::VonMisesFisher { concentration, sampler: Sampler::Table },
         PosteriorConfig::PowerSpherical { concentration },
-        PosteriorConfig::Gaussian,
+        PosteriorConfig::GAUSSIAN,
     ]
 }
 
@@ -22,7 +22,7 @@ fn tensor(values: Vec<f64>, shape: [usize; 2], device: &Device) -> Tensor<2> {
 
 /// What a posterior is made of, of as many texts.
 fn made_of(config: PosteriorConfig, rows: usize) -> Tensor<2> {
-    let (outputs, stream) = (config.outputs(WIDTH), Key::root(1).purpose(Purpose::Synthetic).sample(0));
+    let (outputs, stream) = (config.input(WIDTH).numbers, Key::root(1).purpose(Purpose::Synthetic).sample(0));
     let values = (0..(rows * outputs) as u64).map(|i| 0.7 * stream.normal(i)).collect();
     tensor(values, [rows, outputs], &Device::flex())
 }
@@ -71,11 +71,11 @@ fn gradients_are_those_of_the_mean() {
             PosteriorConfig::PowerSpherical { concentration } => {
                 PowerSpherical::new(WIDTH, concentration).mean_length()
             }
-            PosteriorConfig::Gaussian => 1.0,
+            PosteriorConfig::Gaussian { .. } => 1.0,
         };
         let expected = |made_of: &[f64]| -> f64 {
             let norm = match config {
-                PosteriorConfig::Gaussian => 1.0,
+                PosteriorConfig::Gaussian { .. } => 1.0,
                 _ => made_of.iter().map(|x| x * x).sum::<f64>().sqrt(),
             };
             made_of[..WIDTH].iter().zip(along).map(|(x, a)| length * a * x / norm).sum()
@@ -126,5 +126,5 @@ fn concentrations_and_widths_have_bounds() {
         assert_eq!(config.check(4).expect_err("out of range").0, "objective.posterior.concentration");
     }
     assert_eq!(PosteriorConfig::default().check(1).expect_err("no direction").0, "model.latent.width");
-    assert!(PosteriorConfig::default().check(2).is_ok() && PosteriorConfig::Gaussian.check(1).is_ok());
+    assert!(PosteriorConfig::default().check(2).is_ok() && PosteriorConfig::GAUSSIAN.check(1).is_ok());
 }

@@ -13,6 +13,7 @@ use mixlab_objectives::vae::{
 
 const LATENT: usize = 4;
 const ROWS: [&[u32]; 3] = [&[1, 4, 5, 6, 7, 2], &[1, 8, 2], &[1, 3, 3, 9, 2]];
+const FILLING: Filling = Filling { padding: 0, length: None };
 /// Targets of all rows.
 const TARGETS: f64 = 11.0;
 
@@ -25,13 +26,13 @@ fn model(posterior: PosteriorConfig) -> TextVae {
         residual: ResidualConfig::PostNorm,
         ..ModelConfig::new(MixerConfig::SoftmaxAttention(attention))
     };
-    let (latent, outputs) = (LatentConfig { layers: 2, width: LATENT }, posterior.outputs(LATENT));
+    let (latent, outputs) = (LatentConfig { layers: 2, width: LATENT }, posterior.input(LATENT));
     config.build_text_vae(&latent, outputs, 10, 3, &Device::flex(), Precision::F64).expect("a valid config")
 }
 
 fn batch(rows: &[&[u32]], samples: &[u64], device: &Device) -> TextVaeBatch {
     let context = Context { samples: samples.into(), ..Context::evaluation(rows.len(), false) };
-    TextVaeBatch::new(rows, 0, &context, TARGETS, device, Precision::F64)
+    TextVaeBatch::new(rows, FILLING, &context, TARGETS, device, Precision::F64)
 }
 
 fn loss(
@@ -68,8 +69,9 @@ fn the_bound_is_cross_entropy_and_divergence() {
         let latents = model.encode(batch.text(), batch.context(), |index, made_of| {
             of.draw(index, made_of, Some(noise)).latent
         });
+        let latents = latents.latents;
         let shown = batch.text().narrow(1, 0, row.len() - 1);
-        let logits = model.logits(model.decode(&latents, shown, batch.context()));
+        let logits = model.logits(model.decode(&latents, shown, &Context::evaluation(1, true)));
         let logits: Vec<f64> = logits.into_data().iter().collect();
         for (logits, &target) in logits.chunks(10).zip(&row[1..]) {
             let total: f64 = logits.iter().map(|x| x.exp()).sum();
@@ -85,7 +87,7 @@ fn the_bound_is_cross_entropy_and_divergence() {
 /// A text among longer ones is the same text alone, noise included: gradients add up.
 #[test]
 fn a_batch_is_the_sum_of_its_texts() {
-    for posterior in [PosteriorConfig::default(), PosteriorConfig::Gaussian] {
+    for posterior in [PosteriorConfig::default(), PosteriorConfig::GAUSSIAN] {
         let model = model(posterior).train();
         let device = Device::flex().autodiff();
         let gradients = |rows: &[&[u32]], samples: &[u64]| {
@@ -112,7 +114,7 @@ fn a_batch_is_the_sum_of_its_texts() {
 /// Every parameter learns, the maps of the latents among them; without noise a text has one loss.
 #[test]
 fn the_text_teaches_the_encoder() {
-    for posterior in [PosteriorConfig::default(), PosteriorConfig::Gaussian] {
+    for posterior in [PosteriorConfig::default(), PosteriorConfig::GAUSSIAN] {
         let model = model(posterior).train();
         let found = loss(&model, &ROWS, &[5, 6, 7], posterior, &Device::flex().autodiff());
         let gradients = parameter_gradients(&model, &mut found.loss.backward());
@@ -132,7 +134,7 @@ fn the_text_teaches_the_encoder() {
 /// Divergences below λ cost λ and teach nothing; β is a factor.
 #[test]
 fn free_bits_and_weights() {
-    let posterior = PosteriorConfig::Gaussian;
+    let posterior = PosteriorConfig::GAUSSIAN;
     let model = model(posterior).train();
     let device = Device::flex().autodiff();
     let with = |beta, free_bits| {

@@ -14,6 +14,7 @@ use crate::optimizer::OptimizerConfig;
 use crate::pair_shape::PairShape;
 use crate::schedule::ScheduleConfig;
 use crate::task::ContrastiveConfig;
+use crate::text_vae::TextVaeConfig;
 
 /// A run: what is trained on what, how, and what is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +96,8 @@ pub enum ObjectiveConfig {
     },
     /// Embed texts so that those that belong together lie close: pairs, triples, sentences or texts with labels.
     Contrastive(ContrastiveConfig),
+    /// Turn sentences into latents at several layers and back, by one stack that is encoder and decoder (UniVAE).
+    TextVae(TextVaeConfig),
     /// Tell the class of a whole sequence: of an image or of a text with a label.
     Classification {
         /// Share of the probability that is spread over all classes in the targets, in [0, 1).
@@ -106,13 +109,21 @@ pub enum ObjectiveConfig {
 impl ObjectiveConfig {
     /// Whether positions see only what is before them; of an encoder–decoder those of the decoder.
     pub fn is_causal(&self) -> bool {
-        matches!(self, ObjectiveConfig::CausalLm) || self.writes()
+        matches!(self, ObjectiveConfig::CausalLm | ObjectiveConfig::TextVae(_)) || self.writes()
     }
 
     /// The options of a contrastive objective.
     pub fn contrastive(&self) -> Option<&ContrastiveConfig> {
         match self {
             ObjectiveConfig::Contrastive(config) => Some(config),
+            _ => None,
+        }
+    }
+
+    /// The options of a text VAE.
+    pub fn text_vae(&self) -> Option<&TextVaeConfig> {
+        match self {
+            ObjectiveConfig::TextVae(config) => Some(config),
             _ => None,
         }
     }
@@ -135,6 +146,7 @@ impl ObjectiveConfig {
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::MaskedLm { .. }
             | ObjectiveConfig::Contrastive(_)
+            | ObjectiveConfig::TextVae(_)
             | ObjectiveConfig::Classification { .. } => 0,
         }
     }
@@ -147,7 +159,8 @@ impl ObjectiveConfig {
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::MaskedLm { .. }
             | ObjectiveConfig::SequenceToSequence { .. }
-            | ObjectiveConfig::SpanCorruption { .. } => false,
+            | ObjectiveConfig::SpanCorruption { .. }
+            | ObjectiveConfig::TextVae(_) => false,
         }
     }
 
@@ -156,7 +169,8 @@ impl ObjectiveConfig {
         match self {
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::SequenceToSequence { .. }
-            | ObjectiveConfig::SpanCorruption { .. } => 1.0,
+            | ObjectiveConfig::SpanCorruption { .. }
+            | ObjectiveConfig::TextVae(_) => 1.0,
             ObjectiveConfig::MaskedLm { masking } => masking.probability,
             ObjectiveConfig::Contrastive(_) | ObjectiveConfig::Classification { .. } => 0.0,
         }
@@ -171,7 +185,7 @@ pub struct TrainConfig {
     pub steps: u64,
     /// Rows that are computed at once.
     pub batch: usize,
-    /// Tokens in a row; of pairs, of a target with its end. Longer targets are cut.
+    /// Tokens in a row; of pairs, of a target with its end; of sentences, with those around them. Longer ones are cut.
     pub length: usize,
     /// Tokens of a source with its end; absent: as many as `length`. Longer sources are cut.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -260,7 +274,7 @@ pub enum ModelChoice {
     Last,
 }
 
-/// Text generated while training. Only causal models generate.
+/// Text generated while training. Only causal models generate, and text VAEs, which return sentences and make some up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SampleConfig {
@@ -311,6 +325,7 @@ impl Config {
             }
             ObjectiveConfig::Classification { .. } => {}
             ObjectiveConfig::Contrastive(contrastive) => contrastive.validate()?,
+            ObjectiveConfig::TextVae(text_vae) => text_vae.validate(self)?,
         }
         for (key, value) in
             [("evaluate.batch", self.evaluate.batch), ("checkpoint.keep", self.checkpoint.keep)]

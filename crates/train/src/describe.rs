@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::prepare::Prepared;
 use crate::task::{ContrastiveData, Examples, PairData, TypicalPairs};
+use crate::text_vae::{TextVaeData, TypicalSentences};
 use crate::{Config, Silent, TrainError, prepare};
 
 /// Characters of text shown of the first batch.
@@ -106,6 +107,23 @@ pub enum DataDescription {
         /// The texts of the first example; none of images.
         texts: Vec<String>,
     },
+    /// Sentences, each by itself.
+    Sentences {
+        /// Number of tokens in the vocabulary.
+        vocabulary: usize,
+        /// Positions of a row of a batch, padding included: the mean of the first batches.
+        length: usize,
+        /// Positions of the longest of these batches over those of a typical one.
+        longest: f64,
+        /// The share of positions that is not padding.
+        real: f64,
+        /// Sentences to train on.
+        train: usize,
+        /// Sentences to measure on.
+        evaluate: usize,
+        /// The first sentence of the first batch.
+        text: String,
+    },
     /// Sources with their targets.
     Pairs {
         /// Number of tokens in the vocabulary, sentinels included.
@@ -133,6 +151,7 @@ impl DataDescription {
         match self {
             DataDescription::Text { vocabulary, .. }
             | DataDescription::Pairs { vocabulary, .. }
+            | DataDescription::Sentences { vocabulary, .. }
             | DataDescription::Contrastive { input: ClassifierInput::Tokens { vocabulary }, .. }
             | DataDescription::Examples { input: ClassifierInput::Tokens { vocabulary }, .. } => {
                 Some(*vocabulary)
@@ -145,7 +164,7 @@ impl DataDescription {
     /// Positions of the longest batch over those of a typical one.
     pub fn longest(&self) -> f64 {
         match self {
-            DataDescription::Pairs { longest, .. } => *longest,
+            DataDescription::Pairs { longest, .. } | DataDescription::Sentences { longest, .. } => *longest,
             _ => 1.0,
         }
     }
@@ -225,6 +244,30 @@ impl Description {
                 train: data.train.rows().len(),
                 evaluate,
                 texts,
+            },
+        }
+    }
+
+    /// Of a text VAE about to be trained. A row goes through the stack twice, as a text to read and as one to write.
+    pub(crate) fn of_sentences<M: Module>(config: &Config, data: &TextVaeData, model: &M) -> Self {
+        let parameters = named_parameters(model);
+        let first = data.train.batch(0, 0).rows.swap_remove(0);
+        let TypicalSentences { length, longest, real } = data.typical();
+        let text = data.tokenizer.decode(&first[1..first.len() - 1]);
+        Description {
+            memory: memory(config, &parameters, 2 * length),
+            parameter_count: parameters.iter().map(NamedParameter::size).sum(),
+            batch: [config.train.accumulation, config.train.batch, length],
+            epochs: data.train.epochs(config.train.steps),
+            parameters: sizes(parameters),
+            data: DataDescription::Sentences {
+                vocabulary: data.tokenizer.vocabulary(),
+                length,
+                longest,
+                real,
+                train: data.train.sentences(),
+                evaluate: data.evaluation.as_ref().map_or(0, |data| data.sentences()),
+                text: text.chars().take(EXCERPT).collect(),
             },
         }
     }

@@ -55,6 +55,11 @@ impl Ema {
         }
     }
 
+    /// Sets values that are not averaged.
+    pub fn put(&mut self, values: &BTreeMap<String, Tensor<1>>) {
+        self.values.extend(values.iter().map(|(path, value)| (path.clone(), value.clone())));
+    }
+
     /// The averages.
     pub fn values(&self) -> &BTreeMap<String, Tensor<1>> {
         &self.values

@@ -213,6 +213,14 @@ pub enum TrainError {
         /// What came out.
         value: f64,
     },
+    /// Numbers that are no latents of the model.
+    #[error("these are no latents of this model: {reason}, expected {expected}")]
+    Latents {
+        /// What is wrong, with the place.
+        reason: String,
+        /// What is needed.
+        expected: String,
+    },
     /// A picture could not be drawn.
     #[error("cannot draw {path}: {message}")]
     Picture {
@@ -274,7 +282,7 @@ impl Diagnose for TrainError {
             }
             TrainError::OtherModel { .. } => Some(
                 "language models generate and are measured on text, encoder–decoders on pairs, classifiers on examples \
-                 with labels; embedding models embed texts"
+                 with labels; embedding models embed texts; text VAEs are used with `mixlab vae`"
                     .into(),
             ),
             TrainError::MissingTensor { .. }
@@ -305,6 +313,9 @@ impl Diagnose for TrainError {
             TrainError::EvaluationNotFinite { .. } => Some("lower the learning rate".into()),
             TrainError::ReadsImages { .. } => Some("`mixlab eval` measures it on images; to embed texts, train on texts".into()),
             TrainError::ReadsTexts { .. } => Some("name files of texts, or train with `objective.examples = \"images\"`".into()),
+            TrainError::Latents { .. } => {
+                Some("write latents with `mixlab vae encode` of the same model".into())
+            }
             TrainError::EmptyText { .. } => Some("leave it out: there is nothing to embed".into()),
             TrainError::EmbeddingNotFinite { .. } => {
                 Some("the model's weights are not usable; take them from an earlier checkpoint".into())

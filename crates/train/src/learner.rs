@@ -105,6 +105,14 @@ impl<M: Module> Learner<M> {
         }
     }
 
+    /// Sets parameters that no gradient moves, in the model and in its average.
+    pub fn put(&mut self, values: BTreeMap<String, Tensor<1>>) {
+        if let Some(ema) = &mut self.ema {
+            ema.put(&values);
+        }
+        self.model = with_parameters(self.model.clone(), values);
+    }
+
     /// Updates the parameters with a gradient, unless the guard forbids it; then nothing changes.
     ///
     /// # Errors

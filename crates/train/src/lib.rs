@@ -37,6 +37,7 @@ mod task;
 mod tensor_file;
 #[cfg(test)]
 mod tests;
+mod text_vae;
 mod threads;
 mod token_ids;
 mod training;
@@ -57,21 +58,26 @@ pub use guard::{Fault, Guard, GuardConfig, GuardState};
 pub use interrupt::Interrupt;
 pub use layers::Layers;
 pub use learner::{Applied, Learner, LearnerState};
-pub use metrics::{MetricsLine, Split};
+pub use metrics::{MetricsLine, Split, TextVaeTerms};
 pub use model_folder::{Folded, ModelDescription, ModelFolder, ModelKind, read_kind, read_objective};
 pub use nearest::{Hit, nearest};
 pub use observer::{Observer, Progress, Silent, Start};
 pub use optimizer::{AdamwConfig, LambConfig, Optimizer, OptimizerConfig, SgdConfig};
 pub use pair_shape::PairShape;
 pub use parameters::InitReport;
-pub use prepare::{Prepared, classification_task, contrastive_task, language_task, pair_task, task};
+pub use prepare::{Prepared, classification_task, contrastive_task, language_task, pair_task, task, text_vae_task};
 pub use run::{Outcome, Summary, resume, run, run_task};
 pub use run_folder::{CURVES, MODEL, RUN_CONFIG, read_run_config};
 pub use schedule::ScheduleConfig;
 pub use task::{
     CONFUSION, Chunk, ClassificationTask, Confusion, ContrastiveConfig, ContrastiveTask, EmbeddingQuality,
-    Evaluation, HeldOut, HeldOutPairs, LanguageTask, NEIGHBOURS, PairTask, Task, Update, Writer,
+    Evaluation, HeldOut, HeldOutPairs, LanguageTask, NEIGHBOURS, PairTask, Task, TextVaeTask, Update, Writer,
     evaluate_classifier, evaluate_embedder, evaluate_model, evaluate_pairs,
 };
 pub use tensor_file::{NamedTensor, TensorFile, encode};
+pub use text_vae::{
+    Bound, Draw, EncodedTexts, LatentUse, Latents, LayerUse, Piece, QualityOptions, ReceivePiece, Reconstruction, Samples,
+    SentenceWriter,
+    TextVaeConfig, TextVaeFolder, TextVaeQuality, Writing, WrittenText, describe_notes,
+};
 pub use threads::set_threads;

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use mixlab_core::Precision;
 use mixlab_data::Tokenizer;
+use mixlab_nn::latent::TextVae;
 use mixlab_nn::seq2seq::SequenceToSequence;
 use mixlab_nn::{LanguageModel, ModelConfig, ModelError, with_parameters};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -37,6 +38,8 @@ pub enum ModelKind {
     Classifier,
     /// A model that embeds texts.
     EmbeddingModel,
+    /// Encoder and decoder of texts in one stack, with latents.
+    TextVae,
 }
 
 impl std::fmt::Display for ModelKind {
@@ -46,6 +49,7 @@ impl std::fmt::Display for ModelKind {
             ModelKind::SequenceToSequence => "an encoder–decoder",
             ModelKind::Classifier => "a classifier",
             ModelKind::EmbeddingModel => "an embedding model",
+            ModelKind::TextVae => "a text VAE",
         })
     }
 }
@@ -55,12 +59,13 @@ pub trait Folded: Module {
     /// What it is.
     const KIND: ModelKind;
 
-    /// A model of this architecture, with new parameters.
+    /// A model of this architecture for an objective, with new parameters.
     ///
     /// # Errors
     /// An architecture that no such model can have.
     fn build(
         model: &ModelConfig,
+        objective: &ObjectiveConfig,
         vocabulary: usize,
         seed: u64,
         device: &Device,
@@ -73,6 +78,7 @@ impl Folded for LanguageModel {
 
     fn build(
         model: &ModelConfig,
+        _objective: &ObjectiveConfig,
         vocabulary: usize,
         seed: u64,
         device: &Device,
@@ -87,12 +93,30 @@ impl Folded for SequenceToSequence {
 
     fn build(
         model: &ModelConfig,
+        _objective: &ObjectiveConfig,
         vocabulary: usize,
         seed: u64,
         device: &Device,
         precision: Precision,
     ) -> Result<Self, ModelError> {
         model.build_sequence_to_sequence(vocabulary, seed, device, precision)
+    }
+}
+
+impl Folded for TextVae {
+    const KIND: ModelKind = ModelKind::TextVae;
+
+    fn build(
+        model: &ModelConfig,
+        objective: &ObjectiveConfig,
+        vocabulary: usize,
+        seed: u64,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self, ModelError> {
+        let objective = objective.text_vae().cloned().unwrap_or_default();
+        let posterior = objective.posterior.input(objective.latent.width);
+        model.build_text_vae(&objective.latent, posterior, vocabulary, seed, device, precision)
     }
 }
 
@@ -185,6 +209,7 @@ impl Origin {
         match (&self.objective, &self.model.encoder) {
             (ObjectiveConfig::Classification { .. }, _) => ModelKind::Classifier,
             (ObjectiveConfig::Contrastive(_), _) => ModelKind::EmbeddingModel,
+            (ObjectiveConfig::TextVae(_), _) => ModelKind::TextVae,
             (_, Some(_)) => ModelKind::SequenceToSequence,
             (_, None) => ModelKind::LanguageModel,
         }
@@ -262,7 +287,7 @@ impl<M: Folded> ModelFolder<M> {
             true => config.pair_shape().check(&config.model)?,
             false => config.model.check_length(config.length, config.objective.is_causal())?,
         }
-        let model = M::build(&config.model, config.vocabulary, 0, device, config.precision)?;
+        let model = M::build(&config.model, &config.objective, config.vocabulary, 0, device, config.precision)?;
         let file = read_weights(path, config.weights.as_ref())?;
         let values = read_parameters(&model, file, device, config.precision)?;
         Ok(ModelFolder { model: with_parameters(model, values), config, tokenizer })

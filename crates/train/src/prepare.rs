@@ -7,15 +7,17 @@ use mixlab_data::{
     BatchOptions, Corpus, Documents, EvaluationData, EvaluationOptions, Tokenizer, TrainingData, load,
 };
 use mixlab_nn::LanguageModel;
+use mixlab_nn::latent::TextVae;
 use mixlab_nn::seq2seq::SequenceToSequence;
 
 use crate::model_folder::{self, ModelFolder, TOKENIZER};
 use crate::observer::Observer;
 use crate::parameters::init_from;
 use crate::task::{ContrastiveData, Examples, PairData};
+use crate::text_vae::TextVaeData;
 use crate::{
     ClassificationTask, Config, ContrastiveTask, Folded, LanguageTask, ObjectiveConfig, PairTask, Task,
-    TrainError, Writer, storage,
+    TextVaeTask, TrainError, Writer, storage,
 };
 
 /// The data of a run, tokenized.
@@ -108,6 +110,7 @@ pub fn task(
             }
         }
         ObjectiveConfig::Contrastive(_) => Box::new(contrastive_task(config, run, observer)?),
+        ObjectiveConfig::TextVae(_) => Box::new(text_vae_task(config, run, observer)?),
         ObjectiveConfig::Classification { .. } => Box::new(classification_task(config, run, observer)?),
     })
 }
@@ -149,7 +152,8 @@ pub fn pair_task<M: Writer + Folded>(
     observer.phase("building the model");
     let device = config.run.device.device();
     let (seed, precision) = (config.run.seed, config.run.precision);
-    let model = M::build(&config.model, config.vocabulary(&data.tokenizer), seed, &device, precision)?;
+    let vocabulary = config.vocabulary(&data.tokenizer);
+    let model = M::build(&config.model, &config.objective, vocabulary, seed, &device, precision)?;
     let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
     if config.train.layers_every > 0 {
         observer.notice("no histograms by block will be written: this objective may have two stacks of them");
@@ -180,6 +184,30 @@ pub fn contrastive_task(
     let tokenizer = data.tokenizer().map(Tokenizer::fingerprint);
     let model = started(model, config, tokenizer.as_deref(), observer)?;
     Ok(ContrastiveTask::new(config, &objective, data, model.train(), &device))
+}
+
+/// The task of a text VAE.
+///
+/// # Errors
+/// As [`task`].
+pub fn text_vae_task(
+    config: &Config,
+    run: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<TextVaeTask, TrainError> {
+    config.validate()?;
+    let objective = config.objective.text_vae().cloned().unwrap_or_default();
+    let data = TextVaeData::new(config, run, observer)?;
+    observer.phase("building the model");
+    let device = config.run.device.device();
+    let (seed, precision) = (config.run.seed, config.run.precision);
+    let vocabulary = data.tokenizer.vocabulary();
+    let model = TextVae::build(&config.model, &config.objective, vocabulary, seed, &device, precision)?;
+    let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
+    if config.train.layers_every > 0 {
+        observer.notice("no histograms by block will be written: this objective goes through the stack twice");
+    }
+    Ok(TextVaeTask::new(config, &objective, data, model.train(), &device))
 }
 
 /// The task of a classifier.

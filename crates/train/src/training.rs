@@ -145,6 +145,8 @@ impl<'a> TrainingLoop<'a> {
             accuracy: None,
             monitors: update.monitors,
             geometry: None,
+            terms: update.terms,
+            usage: None,
             learning_rate: Some(learning_rate),
             grad_norm: Some(update.grad_norm).filter(|norm| norm.is_finite()),
             skipped: update.skipped.map(|fault| fault.to_string()),
@@ -179,6 +181,8 @@ impl<'a> TrainingLoop<'a> {
             accuracy: evaluation.accuracy,
             monitors: None,
             geometry: evaluation.geometry,
+            terms: evaluation.terms,
+            usage: evaluation.usage.clone(),
             learning_rate: None,
             grad_norm: None,
             skipped: None,
@@ -186,6 +190,10 @@ impl<'a> TrainingLoop<'a> {
             seconds: self.clock.seconds(),
             tokens_per_second: evaluation.tokens as f64 / interval,
         })?;
+        let progress = step as f64 / self.config.train.steps as f64;
+        for alarm in self.task.alarms(&evaluation, progress) {
+            self.observer.notice(&alarm);
+        }
         let improved = self.state.best.is_none_or(|best| loss < best.loss);
         if improved {
             self.state.best = Some(Best { step, loss });

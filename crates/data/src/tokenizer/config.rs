@@ -22,6 +22,8 @@ pub enum TokenizerConfig {
     Unigram(VocabularyConfig),
     /// The longest known piece wins, from left to right; pieces inside a word are distinct.
     Wordpiece(VocabularyConfig),
+    /// One token for each character that is frequent enough; the others are spelled in bytes.
+    Character(VocabularyConfig),
     /// A `tokenizer.json` that exists already.
     File {
         /// Its path.
@@ -35,7 +37,8 @@ pub enum TokenizerConfig {
 pub struct VocabularyConfig {
     /// Number of tokens, the 256 bytes and 3 special tokens included. Little text can yield fewer.
     pub vocabulary: usize,
-    /// How often a pair of neighbours must occur to be joined (`bpe` and `wordpiece`).
+    /// How often a pair of neighbours must occur to be joined (`bpe` and `wordpiece`), or a character to be a token
+    /// (`character`).
     pub minimum_count: u64,
     /// Learn from at most so many bytes of the training text, taken evenly over its length.
     pub training_bytes: u64,
@@ -56,9 +59,9 @@ impl TokenizerConfig {
     pub fn validate(&self) -> Result<(), DataError> {
         match self {
             TokenizerConfig::Byte | TokenizerConfig::File { .. } => Ok(()),
-            TokenizerConfig::Bpe(config) | TokenizerConfig::Unigram(config) => {
-                config.validate(layout::BASE_TOKENS)
-            }
+            TokenizerConfig::Bpe(config)
+            | TokenizerConfig::Unigram(config)
+            | TokenizerConfig::Character(config) => config.validate(layout::BASE_TOKENS),
             TokenizerConfig::Wordpiece(config) => config.validate(layout::WORDPIECE_BASE_TOKENS),
         }
     }

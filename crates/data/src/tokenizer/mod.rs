@@ -24,7 +24,7 @@ use decode::Detokenizer;
 pub use decode::TextStream;
 pub use frame::Frame;
 pub use layout::{END_OF_TEXT, MASK, PADDING};
-use segmentation::Segmenter;
+use segmentation::{Cut, Segmenter};
 
 use crate::{DataError, Documents};
 
@@ -89,6 +89,7 @@ impl Tokenizer {
             TokenizerConfig::Bpe(config) => train::bpe(config, documents)?,
             TokenizerConfig::Unigram(config) => train::unigram(config, documents)?,
             TokenizerConfig::Wordpiece(config) => train::wordpiece(config, documents)?,
+            TokenizerConfig::Character(config) => train::character(config, documents)?,
             TokenizerConfig::File { path } => return Tokenizer::load(path),
         };
         let json = pipeline.to_string(true).map_err(|error| library_error("train", error))?;
@@ -220,6 +221,14 @@ impl Tokenizer {
         self.segmenter.is_some() && matches!(self.detokenizer, Detokenizer::Bytes(_))
     }
 
+    /// How many characters of token ids are spelled in bytes by a tokenizer that has a token for each frequent character; 0 of the
+    /// others, for which bytes are nothing special.
+    pub fn spelled_characters(&self, ids: &[u32]) -> usize {
+        let by_character = self.segmenter.as_ref().is_some_and(|segmenter| segmenter.cut() == Cut::Characters);
+        // The first byte of a longer UTF-8 character.
+        if by_character { ids.iter().filter(|&&id| (0xc2..=0xf4).contains(&id)).count() } else { 0 }
+    }
+
     /// Token ids of a text, without special tokens.
     ///
     /// # Errors
@@ -340,7 +349,7 @@ fn our_segmenter(pipeline: &Pipeline) -> Option<Segmenter> {
         let ours = segmenter.pre_tokenizer().ok().and_then(|rule| serde_json::to_value(rule).ok());
         ours.as_ref() == Some(&theirs)
     };
-    [false, true].into_iter().filter_map(|bounded| Segmenter::new(bounded).ok()).find(same)
+    Cut::ALL.into_iter().filter_map(|cut| Segmenter::new(cut).ok()).find(same)
 }
 
 fn library_error(action: &'static str, error: tokenizers::Error) -> DataError {

@@ -22,6 +22,9 @@ use crate::{DataError, Documents};
 /// backtracks, whatever the text.
 const PATTERN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+";
 
+/// Any one character, spelled so that every regex engine takes it so.
+const CHARACTER: &str = r"[\s\S]";
+
 /// Characters after which a WordPiece word is cut: its search is cubic in the length of a word.
 const WORDPIECE_WORD: usize = 64;
 
@@ -35,25 +38,53 @@ const CHUNKS_PER_COUNT: usize = 16;
 /// Size at which text is cut for parallel work. Fixed, so that nothing depends on thread count.
 pub(super) const CHUNK: usize = 256 << 10;
 
+/// Into what text is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Words, numbers and runs of signs.
+    Words,
+    /// The same, long ones cut as WordPiece needs.
+    BoundedWords,
+    /// Single characters.
+    Characters,
+}
+
+impl Cut {
+    pub const ALL: [Cut; 3] = [Cut::Words, Cut::BoundedWords, Cut::Characters];
+
+    fn pattern(self) -> &'static str {
+        match self {
+            Cut::Words | Cut::BoundedWords => PATTERN,
+            Cut::Characters => CHARACTER,
+        }
+    }
+}
+
 /// The cutting rule of every trained tokenizer, twice: as the part of `tokenizer.json` that the
 /// library applies, and as plain regex matches on the text, which are many times as fast.
 #[derive(Clone, Debug)]
 pub(super) struct Segmenter {
+    cut: Cut,
     pattern: Regex,
     /// Characters after which a word is cut.
     longest: usize,
 }
 
 impl Segmenter {
-    /// `bounded` cuts long words, as WordPiece needs.
-    pub(super) fn new(bounded: bool) -> Result<Self, DataError> {
-        let pattern = Regex::new(PATTERN).map_err(|error| library_error("train", error.into()))?;
-        Ok(Segmenter { pattern, longest: if bounded { WORDPIECE_WORD } else { usize::MAX } })
+    pub(super) fn new(cut: Cut) -> Result<Self, DataError> {
+        let pattern = Regex::new(cut.pattern()).map_err(|error| library_error("train", error.into()))?;
+        let longest = if cut == Cut::BoundedWords { WORDPIECE_WORD } else { usize::MAX };
+        Ok(Segmenter { cut, pattern, longest })
+    }
+
+    /// Into what it cuts.
+    pub(super) fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// The rule as the library writes it.
     pub(super) fn pre_tokenizer(&self) -> Result<PreTokenizerWrapper, DataError> {
-        let pattern = SplitPattern::Regex(PATTERN.to_owned());
+        let pattern = SplitPattern::Regex(self.cut.pattern().to_owned());
         let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false)
             .map_err(|error| library_error("train", error))?;
         let mut steps = vec![split.into()];
@@ -182,7 +213,7 @@ mod tests {
     use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
     fn words(text: &str) -> Vec<String> {
-        let segmenter = Segmenter::new(false).unwrap();
+        let segmenter = Segmenter::new(Cut::Words).unwrap();
         segmenter.words(text).map(|word| word.replace(' ', "_").replace('\n', "/")).collect()
     }
 
@@ -205,7 +236,7 @@ mod tests {
         fn the_library_cuts_at_the_same_places(text: String, prose in "[a-z0-9é字 \n,.'\"]{0,300}", word in "[a-zß字]{50,200}") {
             let characters = layout::byte_characters();
             let spell = |word: &str| word.bytes().map(|byte| characters[byte as usize]).collect::<String>();
-            for segmenter in [Segmenter::new(false).unwrap(), Segmenter::new(true).unwrap()] {
+            for segmenter in Cut::ALL.map(|cut| Segmenter::new(cut).unwrap()) {
                 for text in [&text, &prose, &word] {
                     let words: Vec<&str> = segmenter.words(text).collect();
                     prop_assert_eq!(&words.concat(), text);
@@ -242,7 +273,7 @@ mod tests {
     #[test]
     fn long_words_are_cut() {
         let documents = Documents::from_iter(["x".repeat(600)]);
-        let counts = Segmenter::new(false).unwrap().count_words(&documents, 1 << 20);
+        let counts = Segmenter::new(Cut::Words).unwrap().count_words(&documents, 1 << 20);
         let lengths: Vec<(usize, u64)> = counts.iter().map(|(word, count)| (word.len(), *count)).collect();
         assert_eq!(lengths, [(88, 1), (256, 2)]);
     }

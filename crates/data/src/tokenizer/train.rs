@@ -14,26 +14,26 @@ use tokenizers::{AddedToken, Tokenizer as Pipeline};
 
 use super::layout::{self, CONTINUATION, SPECIAL_TOKENS};
 use super::merges::MergeLearner;
-use super::segmentation::Segmenter;
+use super::segmentation::{Cut, Segmenter};
 use super::{VocabularyConfig, library_error};
 use crate::{DataError, Documents};
 
 /// A token for every byte, and nothing learned.
 pub(super) fn byte() -> Result<Pipeline, DataError> {
     let model = bpe_model(layout::base_tokens(), Vec::new())?;
-    assemble(model, false)
+    assemble(model, Cut::Words)
 }
 
 pub(super) fn bpe(config: &VocabularyConfig, documents: &Documents) -> Result<Pipeline, DataError> {
-    let words = Segmenter::new(false)?.count_words(documents, config.training_bytes);
+    let words = Segmenter::new(Cut::Words)?.count_words(documents, config.training_bytes);
     let learner = MergeLearner::new(layout::base_tokens(), "", &words);
     let (tokens, merges) = learner.learn(config.vocabulary, config.minimum_count);
-    assemble(bpe_model(tokens, merges)?, false)
+    assemble(bpe_model(tokens, merges)?, Cut::Words)
 }
 
 /// The vocabulary of WordPiece is found as that of BPE is; only the way of applying it differs.
 pub(super) fn wordpiece(config: &VocabularyConfig, documents: &Documents) -> Result<Pipeline, DataError> {
-    let words = Segmenter::new(true)?.count_words(documents, config.training_bytes);
+    let words = Segmenter::new(Cut::BoundedWords)?.count_words(documents, config.training_bytes);
     let mut tokens = layout::base_tokens();
     tokens.extend(layout::byte_characters().map(|character| format!("{CONTINUATION}{character}")));
     let learner = MergeLearner::new(tokens, CONTINUATION, &words);
@@ -45,13 +45,31 @@ pub(super) fn wordpiece(config: &VocabularyConfig, documents: &Documents) -> Res
         .max_input_chars_per_word(1000)
         .build()
         .map_err(|error| library_error("train", error))?;
-    assemble(model.into(), true)
+    assemble(model.into(), Cut::BoundedWords)
+}
+
+/// The most frequent characters, by falling count and then by spelling. They are looked up whole, as words that are in the
+/// vocabulary; with no merges, other characters stay in bytes.
+pub(super) fn character(config: &VocabularyConfig, documents: &Documents) -> Result<Pipeline, DataError> {
+    let counts = Segmenter::new(Cut::Characters)?.count_words(documents, config.training_bytes);
+    let mut tokens = layout::base_tokens();
+    let mut frequent: Vec<(String, u64)> = counts
+        .into_iter()
+        // One byte is a token already.
+        .filter(|(spelled, count)| spelled.chars().count() > 1 && *count >= config.minimum_count)
+        .collect();
+    frequent.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    frequent.truncate(config.vocabulary - tokens.len());
+    tokens.extend(frequent.into_iter().map(|(spelled, _)| spelled));
+    let model = BPE::builder().vocab_and_merges(vocabulary(tokens), Vec::new()).ignore_merges(true).build();
+    let model = model.map_err(|error| library_error("train", error))?;
+    assemble(model.into(), Cut::Characters)
 }
 
 /// Unigram pieces by the library's expectation maximisation, in one thread over sorted words: its
 /// sums are then always taken in the same order.
 pub(super) fn unigram(config: &VocabularyConfig, documents: &Documents) -> Result<Pipeline, DataError> {
-    let words = Segmenter::new(false)?.count_words(documents, config.training_bytes);
+    let words = Segmenter::new(Cut::Words)?.count_words(documents, config.training_bytes);
     let sentences = unigram_sentences(&words);
     let trainer = UnigramTrainer::builder()
         .show_progress(false)
@@ -65,7 +83,7 @@ pub(super) fn unigram(config: &VocabularyConfig, documents: &Documents) -> Resul
     let mut model = Unigram::default();
     pool.install(|| trainer.do_train(sentences, &mut model))
         .map_err(|error| library_error("train", error))?;
-    assemble(in_our_order(&model)?.into(), false)
+    assemble(in_our_order(&model)?.into(), Cut::Words)
 }
 
 /// Every byte is added as a word of its own. It then never falls below the threshold at which the
@@ -106,12 +124,12 @@ fn vocabulary(tokens: Vec<String>) -> Vocab {
 }
 
 /// A model with the cutting rule before it, the decoder after it, and the special tokens.
-fn assemble(model: ModelWrapper, wordpiece: bool) -> Result<Pipeline, DataError> {
+fn assemble(model: ModelWrapper, cut: Cut) -> Result<Pipeline, DataError> {
     let failed = |error| library_error("train", error);
     let mut pipeline = Pipeline::new(model);
-    pipeline.with_pre_tokenizer(Some(Segmenter::new(wordpiece)?.pre_tokenizer()?));
+    pipeline.with_pre_tokenizer(Some(Segmenter::new(cut)?.pre_tokenizer()?));
     let bytes = DecoderWrapper::ByteLevel(ByteLevel::new(false, false, false));
-    pipeline.with_decoder(Some(if wordpiece {
+    pipeline.with_decoder(Some(if cut == Cut::BoundedWords {
         let unmark = Replace::new(CONTINUATION, "").map_err(failed)?;
         DecoderWrapper::Sequence(Sequence::new(vec![unmark.into(), bytes]))
     } else {

@@ -41,7 +41,8 @@ impl Reads {
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::MaskedLm { .. }
             | ObjectiveConfig::SequenceToSequence { .. }
-            | ObjectiveConfig::SpanCorruption { .. } => Ok(Reads::Text { vocabulary: VOCABULARY }),
+            | ObjectiveConfig::SpanCorruption { .. }
+            | ObjectiveConfig::TextVae(_) => Ok(Reads::Text { vocabulary: VOCABULARY }),
             ObjectiveConfig::Contrastive(_) if !config.objective.may_read_images() => {
                 Ok(Reads::Text { vocabulary: VOCABULARY })
             }
@@ -51,9 +52,9 @@ impl Reads {
                         Reads::Classified { input, classes: classes.len() }
                     }
                     DataDescription::Contrastive { input, .. } => Reads::embedded(input),
-                    DataDescription::Text { vocabulary, .. } | DataDescription::Pairs { vocabulary, .. } => {
-                        Reads::Text { vocabulary }
-                    }
+                    DataDescription::Text { vocabulary, .. }
+                    | DataDescription::Sentences { vocabulary, .. }
+                    | DataDescription::Pairs { vocabulary, .. } => Reads::Text { vocabulary },
                 })
             }
         }
@@ -68,6 +69,17 @@ fn two_stacks() -> TrainError {
         reason: "promises are those of one stack of blocks".into(),
         remedy: "audit a config without `model.encoder`: the decoder with `objective.kind = \"causal_lm\"`, the encoder \
                  with \"masked_lm\""
+            .into(),
+    }
+}
+
+/// Why a trained text VAE is not audited.
+fn two_ways() -> TrainError {
+    TrainError::Conflict {
+        first: "a trained text VAE".into(),
+        second: "an audit".into(),
+        reason: "its stack reads both sides of a text, and writes one way behind its latents".into(),
+        remedy: "audit its config: each way of the stack by itself, with `objective.kind = \"causal_lm\"` or \"masked_lm\""
             .into(),
     }
 }
@@ -113,6 +125,7 @@ impl Subject<Stack> {
             ModelKind::Classifier => Subject::of_classifier(&ClassifierFolder::load(path, device)?, device),
             ModelKind::LanguageModel => Subject::of_folder(&ModelFolder::load(path, device)?, device),
             ModelKind::SequenceToSequence => Err(two_stacks()),
+            ModelKind::TextVae => Err(two_ways()),
             ModelKind::EmbeddingModel => Subject::of_embedder(&EmbedderFolder::load(path, device)?, device),
         }
     }

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use mixlab_core::{Key, Purpose};
 use mixlab_kernels::{AllocationCount, Mask};
+use mixlab_nn::latent::{LatentConfig, TextVae};
 use mixlab_nn::seq2seq::SequenceToSequence;
 use mixlab_nn::{
     Classifier, Context, EmbeddingModel, LanguageModel, Mode, ModelConfig, RecomputeConfig, backward_from,
@@ -15,9 +16,10 @@ use mixlab_nn::{
 use mixlab_objectives::classification::{ClassificationBatch, ClassifierInputs, classification_loss};
 use mixlab_objectives::language::{LanguageBatch, causal_lm_loss, masked_lm_loss};
 use mixlab_objectives::seq2seq::{SequencePairs, sequence_to_sequence_loss};
+use mixlab_objectives::vae::{DivergenceWeight, Posterior, TextVaeBatch, text_vae_loss};
 use mixlab_train::{Config, DataDescription, Learner, TrainError};
 
-use super::made_up::{Part, examples, inputs, pairs, tokens};
+use super::made_up::{Part, examples, inputs, pairs, sentences, tokens};
 
 /// What one update of a model of some depth takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +43,7 @@ enum Subject {
     Pairs { learner: Learner<SequenceToSequence>, batch: Box<SequencePairs> },
     Classifier { learner: Learner<Classifier>, batch: Box<ClassificationBatch> },
     Embedder { learner: Box<Learner<EmbeddingModel>>, inputs: ClassifierInputs },
+    TextVae { learner: Box<Learner<TextVae>>, batch: Box<TextVaeBatch>, posterior: Posterior },
 }
 
 /// Makes updates of the config's model with `blocks` blocks on micro-batches of `rows` rows, nothing computed again.
@@ -114,6 +117,12 @@ fn shallow(model: &ModelConfig, depth: usize) -> ModelConfig {
     model
 }
 
+/// The latents of a model with `few` blocks of `all`: as many of them have one, of their share.
+fn shallow_latent(latent: &LatentConfig, all: usize, few: usize) -> LatentConfig {
+    let share = latent.layers as f64 / all as f64;
+    LatentConfig { layers: ((share * few as f64).round() as usize).clamp(1, few), ..latent.clone() }
+}
+
 /// What a made-up batch of `rows` rows is read with.
 pub(super) fn context(config: &Config, rows: usize) -> Context {
     Context {
@@ -152,6 +161,18 @@ impl Subject {
                 Subject::Embedder {
                     learner: Box::new(Learner::new(built.train(), config, &device)),
                     inputs: inputs(precision, *input, shape, &device.autodiff()),
+                }
+            }
+            DataDescription::Sentences { vocabulary, real, .. } => {
+                let objective = config.objective.text_vae().cloned().unwrap_or_default();
+                let latent = shallow_latent(&objective.latent, config.model.blocks(), model.blocks());
+                let input = objective.posterior.input(latent.width);
+                let built = model.build_text_vae(&latent, input, *vocabulary, seed, &device, precision)?;
+                let part = Part { length: shape[1], real: *real };
+                Subject::TextVae {
+                    learner: Box::new(Learner::new(built.train(), config, &device)),
+                    batch: Box::new(sentences(config, *vocabulary, shape[0], part, &device.autodiff())),
+                    posterior: objective.posterior.init(latent.width),
                 }
             }
             DataDescription::Pairs { vocabulary, lengths, real, .. } if config.model.encoder.is_some() => {
@@ -201,6 +222,14 @@ impl Subject {
                 let mut gradients = loss.backward();
                 (loss, parameter_gradients(learner.model(), &mut gradients))
             }
+            Subject::TextVae { learner, batch, posterior } => {
+                let (model, key) = (learner.model(), Some(context.key));
+                let normaliser = batch.targets().max(1) as f64;
+                let weight = DivergenceWeight::default();
+                let loss = text_vae_loss(model, batch, posterior, key, weight, normaliser).loss;
+                let mut gradients = loss.backward();
+                (loss, parameter_gradients(model, &mut gradients))
+            }
             Subject::Embedder { learner, inputs } => {
                 let model = learner.model();
                 let embeddings = match inputs {
@@ -223,6 +252,7 @@ impl Subject {
             Subject::Pairs { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
             Subject::Classifier { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
             Subject::Embedder { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
+            Subject::TextVae { learner, .. } => learner.apply(0, loss, gradients, 0.0).map(drop),
         }
     }
 }

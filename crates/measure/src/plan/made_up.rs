@@ -7,6 +7,7 @@ use mixlab_nn::{ClassifierInput, Context};
 use mixlab_objectives::classification::{ClassificationBatch, ClassifierInputs};
 use mixlab_objectives::language::LanguageBatch;
 use mixlab_objectives::seq2seq::SequencePairs;
+use mixlab_objectives::vae::{Filling, TextVaeBatch};
 use mixlab_train::Config;
 
 use super::calibration::context;
@@ -40,13 +41,18 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Which positions of `rows` rows are real: rows are evenly between full ones and those that make the share right.
-    fn mask(self, rows: usize) -> Mask {
+    /// Real positions of row `row` of `rows`: rows are evenly between full ones and those that make the share right.
+    fn reaches(self, row: usize, rows: usize) -> f64 {
         let shortest = (2.0 * self.real - 1.0).max(0.0);
+        let share = 1.0 - (1.0 - shortest) * row as f64 / (rows - 1).max(1) as f64;
+        share * self.length as f64
+    }
+
+    /// Which positions of `rows` rows are real.
+    fn mask(self, rows: usize) -> Mask {
         let real = (0..rows * self.length).map(|at| {
             let (row, position) = (at / self.length, at % self.length);
-            let share = 1.0 - (1.0 - shortest) * row as f64 / (rows - 1).max(1) as f64;
-            position == 0 || (position as f64) < share * self.length as f64
+            position == 0 || (position as f64) < self.reaches(row, rows)
         });
         Mask { padding: (self.real < 1.0).then(|| real.collect()), segments: None }
     }
@@ -72,6 +78,28 @@ pub(super) fn pairs(
         target_context: context(target),
     }
 }
+
+/// Random sentences.
+pub(super) fn sentences(
+    config: &Config,
+    vocabulary: usize,
+    rows: usize,
+    part: Part,
+    device: &Device,
+) -> TextVaeBatch {
+    let stream = Key::root(0).purpose(Purpose::Synthetic).sample(2);
+    let id = |i: usize| (stream.uniform(i as u64) * vocabulary as f64) as u32;
+    let row = |row: usize| -> Vec<u32> {
+        let tokens = (part.reaches(row, rows).ceil() as usize).max(2);
+        (0..tokens).map(|position| id(row * part.length + position)).collect()
+    };
+    let all: Vec<Vec<u32>> = (0..rows).map(row).collect();
+    let slices: Vec<&[u32]> = all.iter().map(Vec::as_slice).collect();
+    let targets = slices.iter().map(|row| row.len() - 1).sum::<usize>() as f64;
+    let filling = Filling { padding: 0, length: None };
+    TextVaeBatch::new(&slices, filling, &context(config, rows), targets, device, config.run.precision)
+}
+
 /// Random inputs with a class each.
 pub(super) fn examples(
     config: &Config,

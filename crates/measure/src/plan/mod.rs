@@ -210,6 +210,7 @@ fn data_mib(data: &DataDescription) -> f64 {
             ((train + evaluate) * image.height * image.width * image.channels) as f64
         }
         DataDescription::Contrastive { input: ClassifierInput::Tokens { .. }, .. } => 0.0,
+        DataDescription::Sentences { length, train, evaluate, .. } => 4.0 * ((train + evaluate) * length) as f64,
         DataDescription::Pairs { lengths, train, evaluate, .. } => {
             4.0 * (train + evaluate) as f64 * (lengths[0] + lengths[1]) as f64
         }
@@ -241,6 +242,9 @@ pub(crate) fn arithmetic(config: &Config, description: &Description) -> Multiply
                 head: (accumulation * anchors * candidates * config.model.embedding_width()) as u64,
                 ..MultiplyAdds::of_classifier(&model, *input, 0, rows)
             }
+        }
+        DataDescription::Sentences { vocabulary, .. } => {
+            MultiplyAdds::of_text_vae(&config.model, *vocabulary, rows)
         }
         DataDescription::Pairs { vocabulary, lengths, .. } => match config.model.encoder {
             Some(_) => MultiplyAdds::of_sequence_to_sequence(&config.model, *vocabulary, rows.0, *lengths),

@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mixlab_data::{Texts, VectorFormat, VectorWriter, write_json_lines};
+use mixlab_data::Texts;
 use mixlab_train::{EmbedderFolder, Interrupt, ModelFolder, TextEmbedder};
 
 use crate::arguments::DeviceOption;
 use crate::failure::{Exit, Failure, ProgramError};
 use crate::output::tell;
+use crate::vectors::{VectorOutput, VectorTarget};
 
 /// Texts that are read, embedded and written at once.
 const WINDOW: usize = 2048;
@@ -35,13 +35,8 @@ pub struct Embed {
     /// lines from standard input
     file: PathBuf,
 
-    /// Where the vectors go; JSON lines to standard output if absent
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-
-    /// jsonl, npy, npz or parquet; the ending of --out if absent
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<VectorFormat>,
+    #[command(flatten)]
+    target: VectorTarget,
 
     /// Tokens that are computed at once, padding included
     #[arg(long, value_name = "N", default_value_t = TextEmbedder::BATCH_TOKENS)]
@@ -55,22 +50,17 @@ pub struct Embed {
     device: DeviceOption,
 }
 
-/// Where vectors go.
-enum Output {
-    File(VectorWriter),
-    Stdout,
-}
-
 impl Embed {
     pub fn run(self) -> Result<Exit, Failure> {
-        let target = self.target()?;
+        self.check()?;
+        let target = self.target.check()?;
         let device = self.device.device.device();
         let folder = EmbedderFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
         let mut texts = open_texts(&self.file, &self.text_field)?;
         let mut embedder = TextEmbedder::new(&folder, &device, self.batch_tokens)?;
-        let mut output = Output::new(target, folder.width())?;
+        let mut output = VectorOutput::new(target, folder.width())?;
         // Lines on a pipe are worth having when the rest is not wanted; half a file is not.
-        let interrupt = if self.out.is_some() { Interrupt::on_signals()? } else { Interrupt::new() };
+        let interrupt = if self.target.out.is_some() { Interrupt::on_signals()? } else { Interrupt::new() };
         let mut repeated = Repeated::default();
         loop {
             let window = texts.by_ref().take(WINDOW).collect::<Result<Vec<String>, _>>()?;
@@ -91,29 +81,17 @@ impl Embed {
         Ok(Exit::Done)
     }
 
-    /// The file to write with its format; nothing for standard output.
-    fn target(&self) -> Result<Option<(&Path, VectorFormat)>, Failure> {
+    fn check(&self) -> Result<(), Failure> {
         if self.batch_tokens == 0 {
             let (found, expected) = ("0".to_owned(), "1 or more".to_owned());
             return Err(ProgramError::Argument { argument: "--batch-tokens", found, expected }.into());
         }
-        match (&self.out, self.format) {
-            (Some(out), _) if out.exists() => Err(ProgramError::Exists { path: out.clone() }.into()),
-            (Some(out), Some(format)) => Ok(Some((out, format))),
-            (Some(out), None) => Ok(Some((out, VectorFormat::of(out)?))),
-            (None, None | Some(VectorFormat::JsonLines)) => Ok(None),
-            (None, Some(format)) => Err(ProgramError::Argument {
-                argument: "--format",
-                found: format.name().to_owned(),
-                expected: "jsonl, or a file named with --out".to_owned(),
-            }
-            .into()),
-        }
+        Ok(())
     }
 
     fn report(&self, embedder: &TextEmbedder, repeated: usize, width: usize) {
         let rows = embedder.rows();
-        if let Some(out) = &self.out {
+        if let Some(out) = &self.target.out {
             tell(&format!("wrote {}: {rows} vectors of {width} numbers", out.display()));
         }
         tell_cut(embedder);
@@ -135,33 +113,6 @@ pub fn tell_cut(embedder: &TextEmbedder) {
     if embedder.cut() > 0 {
         let (cut, rows, longest) = (embedder.cut(), embedder.rows(), embedder.longest());
         tell(&format!("note: texts longer than {longest} tokens lost their ends: {cut} of {rows}"));
-    }
-}
-
-impl Output {
-    fn new(target: Option<(&Path, VectorFormat)>, width: usize) -> Result<Self, Failure> {
-        Ok(match target {
-            Some((path, format)) => Output::File(VectorWriter::create(path, format, width)?),
-            None => Output::Stdout,
-        })
-    }
-
-    fn write(&mut self, texts: &[&str], values: &[f32]) -> Result<(), Failure> {
-        match self {
-            Output::File(writer) => Ok(writer.write(texts, values)?),
-            Output::Stdout => {
-                let mut stdout = BufWriter::new(io::stdout().lock());
-                let written = write_json_lines(&mut stdout, texts, values).and_then(|()| stdout.flush());
-                Ok(written.map_err(|source| ProgramError::Stdout { source })?)
-            }
-        }
-    }
-
-    fn finish(self) -> Result<(), Failure> {
-        match self {
-            Output::File(writer) => Ok(writer.commit()?),
-            Output::Stdout => Ok(()),
-        }
     }
 }
 

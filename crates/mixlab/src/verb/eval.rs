@@ -3,6 +3,7 @@
 mod embeddings;
 mod examples;
 mod pairs;
+mod text_vae;
 
 use std::path::PathBuf;
 
@@ -23,7 +24,8 @@ use crate::output::{columns, print, print_json};
 ///
 /// Of a language model every token of the text is scored once; of a model that
 /// writes targets every token of a target; of a classifier every example. Of an
-/// embedding model it is measured what its embeddings find.
+/// embedding model it is measured what its embeddings find; of a text VAE what
+/// it gives back, what its latents tell, and what it makes up.
 /// Without files, a run is measured on its own held-out data.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -67,6 +69,14 @@ pub struct Eval {
     /// for embedding models: their cosines are compared with it
     #[arg(long, value_name = "NAME")]
     score_field: Option<String>,
+
+    /// Draws of the importance-weighted bound, for text VAEs; 0 leaves it out
+    #[arg(long, value_name = "N")]
+    draws: Option<usize>,
+
+    /// Texts to make up and look at, for text VAEs; 0 for none
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
 
     /// Draw which classes were taken for which, for classifiers
     #[arg(long, value_name = "FILE.svg")]
@@ -118,6 +128,9 @@ impl Eval {
         }
         if kind == ModelKind::EmbeddingModel {
             return self.run_embeddings(&path, run.as_ref());
+        }
+        if kind == ModelKind::TextVae {
+            return self.run_text_vae(&path, run.as_ref());
         }
         if kind == ModelKind::SequenceToSequence {
             return self.run_pairs::<SequenceToSequence>(&path, run.as_ref());

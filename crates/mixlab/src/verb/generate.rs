@@ -86,6 +86,12 @@ impl Generate {
             ModelKind::LanguageModel if objective.writes() => {
                 self.answer::<LanguageModel>(&path, &prompt, &options)
             }
+            ModelKind::TextVae => Err(ProgramError::Argument {
+                argument: "MODEL",
+                found: "a text VAE".to_owned(),
+                expected: "a language model; a text VAE writes from latents: `mixlab vae sample`".to_owned(),
+            }
+            .into()),
             ModelKind::LanguageModel | ModelKind::Classifier | ModelKind::EmbeddingModel => {
                 self.go_on(&path, &prompt, &options)
             }

@@ -19,6 +19,7 @@ pub mod search;
 pub mod sweep;
 pub mod tokenizer;
 pub mod train;
+pub mod vae;
 
 use crate::arguments::{Arguments, Verb};
 use crate::failure::{Exit, Failure};
@@ -33,6 +34,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Generate(verb) => verb.run(),
         Verb::Embed(verb) => verb.run(),
         Verb::Search(verb) => verb.run(),
+        Verb::Vae(verb) => verb.run(),
         Verb::Import(verb) => verb.run(),
         Verb::Export(verb) => verb.run(),
         Verb::Plan(verb) => verb.run(),

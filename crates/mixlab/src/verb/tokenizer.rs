@@ -41,7 +41,7 @@ struct Train {
     #[arg(long, value_name = "PATH", default_value = "tokenizer.json")]
     out: PathBuf,
 
-    /// bpe, unigram, wordpiece or byte
+    /// bpe, unigram, wordpiece, character or byte
     #[arg(long, default_value = "bpe")]
     kind: String,
 

@@ -169,6 +169,14 @@ fn data_text(data: &DataDescription, batch: &str, epochs: f64) -> String {
                 image.height, image.width, image.channels
             )
         }
+        DataDescription::Sentences { vocabulary, real, train, evaluate, text, .. } => {
+            format!(
+                "  vocabulary {vocabulary}, {train} sentences to train on, {evaluate} held out\n  {batch} tokens ({:.0} % of them text); \
+                 the run reads the sentences {epochs:.1} times\n\nthe first sentence\n{}\n",
+                100.0 * real,
+                indent(text)
+            )
+        }
         DataDescription::Pairs { vocabulary, lengths, real, train, evaluate, source, target, .. } => {
             let [from, to] = lengths;
             let [real_from, real_to] = real.map(|share| 100.0 * share);

@@ -13,6 +13,7 @@
 //! where it begins does not tell how long it is. Source: Su, "UniVAE", 2021 (kexue.fm 8475).
 
 mod model;
+mod normalisation;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -21,15 +22,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::mixer::MixerConfig;
-use crate::{Builder, Linear, ModelConfig, ModelError, Role};
+use crate::{Builder, Linear, Mode, ModelConfig, ModelError, Role};
 
-pub use model::TextVae;
+pub use model::{Encoded, TextVae};
+use normalisation::MeanNormalisation;
+pub use normalisation::Moments;
 
 /// Latents of the upper layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LatentConfig {
-    /// Number of layers with a latent, from the top.
+    /// Number of layers with a latent, counted from the last.
     pub layers: usize,
     /// Numbers of a latent.
     pub width: usize,
@@ -48,10 +51,10 @@ impl LatentConfig {
         let most = model.blocks();
         if !(1..=most).contains(&self.layers) {
             let expected = format!("1 to {most}, the number of layers");
-            return Err(ModelError::out_of_range("model.latent.layers", self.layers, expected));
+            return Err(ModelError::out_of_range("objective.latent.layers", self.layers, expected));
         }
         if !(1..=1 << 12).contains(&self.width) {
-            return Err(ModelError::out_of_range("model.latent.width", self.width, "1 to 4096"));
+            return Err(ModelError::out_of_range("objective.latent.width", self.width, "1 to 4096"));
         }
         for layer in 0..model.blocks() {
             match model.mixer_of(layer) {
@@ -87,26 +90,43 @@ fn unsupported(method: &str, reason: &str, remedy: &str) -> ModelError {
     }
 }
 
+/// What the posterior of a latent is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PosteriorInput {
+    /// How many numbers.
+    pub numbers: usize,
+    /// γ, the deviation over texts to which the first of them, as many as a latent has, are brought, if they are.
+    pub mean_scale: Option<f64>,
+}
+
 /// What a layer's latent passes through.
 #[derive(Module, Debug)]
 pub struct Bottleneck {
-    /// `[d, outputs]`, of the posterior.
+    /// `[d, numbers]`, of the posterior.
     input: Linear,
+    /// Of the means, where they are normalised.
+    normalisation: Option<MeanNormalisation>,
     /// `[latent, d]`.
     output: Linear,
 }
 
 impl Bottleneck {
-    fn new(width: usize, outputs: usize, latent: usize, builder: &Builder) -> Self {
+    fn new(width: usize, posterior: PosteriorInput, latent: usize, builder: &Builder) -> Self {
+        let normalised = |scale| MeanNormalisation::new(latent, scale, &builder.child("normalisation"));
         Bottleneck {
-            input: Linear::new([width, outputs], Role::Input, true, &builder.child("input")),
+            input: Linear::new([width, posterior.numbers], Role::Input, true, &builder.child("input")),
+            normalisation: posterior.mean_scale.map(normalised),
             output: Linear::new([latent, width], Role::Input, true, &builder.child("output")),
         }
     }
 
-    /// What the posterior is made of, `[b, outputs]`, from the first vector `[b, 1, d]`.
-    fn read(&self, first: Tensor<3>) -> Tensor<2> {
-        self.input.forward(first, Activation::Identity).squeeze_dim(1)
+    /// What the posterior is made of, `[b, numbers]`, from the first vector `[b, 1, d]`, and the moments by which its means were normalised.
+    fn read(&self, first: Tensor<3>, mode: Mode) -> (Tensor<2>, Option<Moments>) {
+        let made_of: Tensor<2> = self.input.forward(first, Activation::Identity).squeeze_dim(1);
+        let Some(normalisation) = &self.normalisation else { return (made_of, None) };
+        let (numbers, width) = (made_of.dims()[1], self.output.shape()[0]);
+        let (means, moments) = normalisation.forward(made_of.clone().narrow(1, 0, width), mode);
+        (Tensor::cat(vec![means, made_of.narrow(1, width, numbers - width)], 1), moments)
     }
 
     /// The vector `[b, 1, d]` of a latent `[b, latent]`.

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 use mixlab_kernels::Mask;
 
-use super::{Bottleneck, LatentConfig};
+use super::{Bottleneck, LatentConfig, Moments, PosteriorInput};
 use crate::backbone::Backbone;
 use crate::embed::{Embedding, EmbeddingSizes};
 use crate::head::Head;
@@ -27,12 +27,22 @@ pub struct TextVae {
     length: usize,
 }
 
+/// What the encoder says of some texts.
+#[derive(Clone, Debug, Default)]
+pub struct Encoded {
+    /// The latents `[b, latent]`, the lowest first.
+    pub latents: Vec<Tensor<2>>,
+    /// What the posterior of each is made of, `[b, numbers]`.
+    pub posteriors: Vec<Tensor<2>>,
+    /// By what the means of each were normalised, in training, of models that normalise them.
+    pub moments: Vec<Moments>,
+}
+
 impl TextVae {
-    /// `outputs` is how many numbers the posterior of a latent is made of.
     pub(crate) fn new(
         config: &LatentConfig,
         model: &ModelConfig,
-        outputs: usize,
+        posterior: PosteriorInput,
         vocabulary: usize,
         builder: &Builder,
     ) -> Result<Self, ModelError> {
@@ -41,7 +51,7 @@ impl TextVae {
         let sizes = EmbeddingSizes::of(&both, vocabulary);
         let bottleneck = |index: usize| {
             let builder = builder.child(&format!("bottlenecks.{index}"));
-            Bottleneck::new(model.width, outputs, config.width, &builder)
+            Bottleneck::new(model.width, posterior, config.width, &builder)
         };
         Ok(TextVae {
             embedding: Embedding::new(&model.embedding, sizes, &builder.child("embedding")),
@@ -57,13 +67,23 @@ impl TextVae {
         self.bottlenecks.len()
     }
 
+    /// The moments by which the means of each latent are normalised outside of training, with the path of the parameters that hold them;
+    /// none of models that do not normalise.
+    pub fn running_moments(&self) -> Vec<(String, Moments)> {
+        let of = |(index, bottleneck): (usize, &Bottleneck)| {
+            let running = bottleneck.normalisation.as_ref()?.running();
+            Some((format!("bottlenecks.{index}.normalisation"), running))
+        };
+        self.bottlenecks.iter().enumerate().filter_map(of).collect()
+    }
+
     /// Longest text in tokens, with those around it.
     pub fn max_length(&self) -> usize {
         self.length
     }
 
-    /// The latents `[b, latent]` of texts `[b, n]`, the lowest first. `draw` is given the number of a latent and what its posterior is made
-    /// of, `[b, outputs]`, and gives the latent, on which those above depend. Padding is in the mask of `context`.
+    /// The latents of texts `[b, n]`. `draw` is given the number of a latent, from 0 for the lowest, and what its posterior is made of,
+    /// `[b, numbers]`, and gives the latent `[b, latent]`, on which those above depend. Padding is in the mask of `context`.
     ///
     /// # Panics
     /// If the first token of a text is padding, or `draw` gives latents of another width.
@@ -71,30 +91,57 @@ impl TextVae {
         &self,
         tokens: Tensor<2, Int>,
         context: &Context,
+        draw: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Encoded {
+        self.read(tokens, &reading(context), draw).0
+    }
+
+    /// The same with the final hidden vectors `[b, n, d]` of the encoder, which nothing but the reference's loss has a use for.
+    pub fn encode_to_the_end(
+        &self,
+        tokens: Tensor<2, Int>,
+        context: &Context,
+        draw: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> (Encoded, Tensor<3>) {
+        let context = reading(context);
+        let (encoded, x) = self.read(tokens, &context, draw);
+        let layers = self.backbone.blocks().len();
+        let (bottleneck, latent) = self.bottlenecks.iter().zip(&encoded.latents).last().expect("a model has latents");
+        let others = x.dims()[1] - 1;
+        let x = with_first(bottleneck.write(latent.clone()), x.narrow(1, 1, others));
+        (encoded, self.backbone.finish(self.backbone.run(layers - 1..layers, x, &context)))
+    }
+
+    /// The latents, and what the last layer would be given but for the last latent.
+    fn read(
+        &self,
+        tokens: Tensor<2, Int>,
+        context: &Context,
         mut draw: impl FnMut(usize, Tensor<2>) -> Tensor<2>,
-    ) -> Vec<Tensor<2>> {
-        let context = Context { causal: false, start: 0, gap: 0, ..context.clone() };
+    ) -> (Encoded, Tensor<3>) {
         let length = tokens.dims()[1];
-        let mut x = self.embedding.forward_as(tokens, ENCODER, &context);
-        x = self.backbone.run(0..self.lower(), x, &context);
-        let mut latents: Vec<Tensor<2>> = Vec::with_capacity(self.latents());
+        let mut x = self.embedding.forward_as(tokens, ENCODER, context);
+        x = self.backbone.run(0..self.lower(), x, context);
+        let mut encoded = Encoded::default();
         for (index, bottleneck) in self.bottlenecks.iter().enumerate() {
             if index > 0 {
                 let below = self.lower() + index - 1;
-                x = self.backbone.run(below..below + 1, x, &context);
+                x = self.backbone.run(below..below + 1, x, context);
             }
-            let latent = draw(index, bottleneck.read(x.clone().narrow(1, 0, 1)));
-            // What the last layer would make of it nobody reads.
+            let (made_of, moments) = bottleneck.read(x.clone().narrow(1, 0, 1), context.mode);
+            let latent = draw(index, made_of.clone());
             if index + 1 < self.latents() {
                 x = with_first(bottleneck.write(latent.clone()), x.narrow(1, 1, length - 1));
             }
-            latents.push(latent);
+            encoded.latents.push(latent);
+            encoded.posteriors.push(made_of);
+            encoded.moments.extend(moments);
         }
-        latents
+        (encoded, x)
     }
 
     /// Final hidden vectors `[b, m, d]` of the decoder for tokens `[b, m]`, the first of which begins the text: each sees those before it,
-    /// and the latents. What follows a text's end may be anything.
+    /// and the latents. What follows a text's end may be anything; the mask of `context` may name it as padding, which no one sees.
     ///
     /// # Panics
     /// If there are not as many latents as layers with one.
@@ -106,12 +153,12 @@ impl TextVae {
             start: self.length,
             // Noise of its own.
             key: context.key.view(DECODER as u64),
-            mask: Mask::default(),
             ..context.clone()
         };
         let mut y = self.embedding.forward_as(tokens, DECODER, &text);
         y = self.backbone.run(0..self.lower(), y, &text);
-        let below_latent = Context { start: 0, gap: self.length - 1, ..text };
+        let mask = below_a_row(&text.mask, count);
+        let below_latent = Context { start: 0, gap: self.length - 1, mask, ..text };
         for (index, (bottleneck, latent)) in self.bottlenecks.iter().zip(latents).enumerate() {
             let layer = self.lower() + index;
             let rows = with_first(bottleneck.write(latent.clone()), y);
@@ -168,6 +215,31 @@ impl TextVae {
     }
 }
 
+/// What the encoder reads with: it sees both sides.
+fn reading(context: &Context) -> Context {
+    Context { causal: false, start: 0, gap: 0, ..context.clone() }
+}
+
+/// The mask of rows of `length` positions with one that is real in front of each.
+fn below_a_row(mask: &Mask, length: usize) -> Mask {
+    let padding = mask.padding.as_ref().map(|padding| {
+        padding.chunks(length).flat_map(|row| [true].into_iter().chain(row.iter().copied())).collect()
+    });
+    Mask { padding, segments: None }
+}
+
 fn with_first(first: Tensor<3>, others: Tensor<3>) -> Tensor<3> {
     Tensor::cat(vec![first, others], 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_in_front_is_never_padding() {
+        let mask = Mask { padding: Some([true, false, true, true].into()), segments: None };
+        assert_eq!(*below_a_row(&mask, 2).padding.unwrap(), [true, true, false, true, true, true]);
+        assert!(below_a_row(&Mask::default(), 2).padding.is_none());
+    }
 }

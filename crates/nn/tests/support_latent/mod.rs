@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use mixlab_core::{Key, Precision, Purpose};
 use mixlab_nn::channel::{ActivationConfig, ChannelConfig};
 use mixlab_nn::embed::EmbeddingConfig;
-use mixlab_nn::latent::{LatentConfig, TextVae};
+use mixlab_nn::latent::{LatentConfig, PosteriorInput, TextVae};
 use mixlab_nn::mixer::{GauConfig, MixerConfig, NormaliserConfig, SoftmaxAttentionConfig};
 use mixlab_nn::position::{RotaryConfig, RotaryLayoutConfig};
 use mixlab_nn::residual::ResidualConfig;
@@ -48,9 +48,15 @@ pub fn gau() -> ModelConfig {
 
 /// With first values that are large enough to matter.
 pub fn model(config: &ModelConfig) -> TextVae {
+    normalised_model(config, None)
+}
+
+/// The same, with means that are normalised over texts.
+pub fn normalised_model(config: &ModelConfig, mean_scale: Option<f64>) -> TextVae {
     let latent = LatentConfig { layers: LATENTS, width: LATENT };
+    let posterior = PosteriorInput { numbers: LATENT, mean_scale };
     let model = config
-        .build_text_vae(&latent, LATENT, VOCABULARY, 1, &Device::flex(), Precision::F64)
+        .build_text_vae(&latent, posterior, VOCABULARY, 1, &Device::flex(), Precision::F64)
         .expect("a valid config");
     let values = parameter_values(&model);
     let redraw = |(index, (path, value)): (usize, (String, Tensor<1>))| {
@@ -106,8 +112,8 @@ impl Single {
         )
     }
 
-    /// What the posteriors are made of, and the logits of the decoder's half, of one text.
-    pub fn run(&self, ids: &[usize], real: &[bool]) -> (Rows, Vec<f64>) {
+    /// What the posteriors are made of, the final rows of the encoder's half, and the logits of the decoder's, of one text.
+    pub fn run(&self, ids: &[usize], real: &[bool]) -> (Rows, Rows, Vec<f64>) {
         let n = ids.len();
         let (tokens, types) = (self.parameter("embedding.token"), self.parameter("embedding.types"));
         let embed = |row: usize| -> Vec<f64> {
@@ -136,7 +142,7 @@ impl Single {
         let logit =
             |row: &Vec<f64>, id: usize| (0..WIDTH).map(|c| row[c] * tokens[id * WIDTH + c]).sum::<f64>();
         let logits = x[n..].iter().flat_map(|row| (0..VOCABULARY).map(move |id| logit(row, id))).collect();
-        (posteriors, logits)
+        (posteriors, x[..n].to_vec(), logits)
     }
 
     fn block(&self, layer: usize, x: &Rows, sees: impl Fn(usize, usize) -> bool) -> Rows {

@@ -13,16 +13,27 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use mixlab_core::{Key, Precision};
 use mixlab_kernels::Mask;
 use mixlab_nn::Context;
-use mixlab_nn::latent::TextVae;
+use mixlab_nn::latent::{Moments, TextVae};
 
 use super::{Drawn, LatentNoise, Posterior};
 use crate::language::{LanguageBatch, hidden_loss};
+
+/// What fills the rows of a batch behind their texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filling {
+    /// The token.
+    pub padding: u32,
+    /// How long rows become; absent: as long as the longest text.
+    pub length: Option<usize>,
+}
 
 /// Texts as tensors: for the encoder, and for the decoder with what comes next.
 #[derive(Clone, Debug)]
 pub struct TextVaeBatch {
     /// Ids `[b, n]`, with the tokens that begin and end a text.
     text: Tensor<2, Int>,
+    /// Tokens of every text.
+    lengths: Vec<usize>,
     /// What the decoder is shown, and what comes next.
     target: LanguageBatch,
     /// Noise, ids and padding of the texts.
@@ -30,23 +41,25 @@ pub struct TextVaeBatch {
 }
 
 impl TextVaeBatch {
-    /// Batches `rows`, each of which begins with the token that stands for the whole text and ends with the one that ends it. Behind shorter
-    /// ones `padding` is put. `context` gives mode, key and ids.
+    /// Batches `rows`, each of which begins with the token that stands for the whole text and ends with the one that ends it. `context`
+    /// gives mode, key and ids.
     ///
     /// # Panics
-    /// If a row has less than two tokens, or there is none.
+    /// If a row has less than two tokens or more than the filling allows, or there is none.
     pub fn new(
         rows: &[&[u32]],
-        padding: u32,
+        filling: Filling,
         context: &Context,
         normaliser: f64,
         device: &Device,
         precision: Precision,
     ) -> Self {
         assert!(rows.iter().all(|row| row.len() >= 2), "a text has a beginning and an end");
-        let length = rows.iter().map(|row| row.len()).max().expect("a batch has rows");
+        let longest = rows.iter().map(|row| row.len()).max().expect("a batch has rows");
+        let length = filling.length.unwrap_or(longest);
+        assert!(longest <= length, "a text of {longest} tokens in a row of {length}");
         let shape = [rows.len(), length];
-        let at = |row: &[u32], index: usize| row.get(index).copied().unwrap_or(padding);
+        let at = |row: &[u32], index: usize| row.get(index).copied().unwrap_or(filling.padding);
         let cells =
             |count: usize| rows.iter().flat_map(move |row| (0..count).map(move |index| (*row, index)));
         let text: Vec<i64> = cells(length).map(|(row, index)| i64::from(at(row, index))).collect();
@@ -59,6 +72,7 @@ impl TextVaeBatch {
         let padded = real.contains(&false);
         TextVaeBatch {
             text: Tensor::from_data(TensorData::new(text, shape), (device, DType::I64)),
+            lengths: rows.iter().map(|row| row.len()).collect(),
             target: LanguageBatch::new(
                 [rows.len(), length - 1],
                 &shown,
@@ -75,9 +89,24 @@ impl TextVaeBatch {
         }
     }
 
+    /// Tokens of every text, those that begin and end it included.
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    /// Of every text how many tokens are asked for: its own, and its end.
+    pub fn targets(&self) -> usize {
+        self.lengths.iter().map(|length| length - 1).sum()
+    }
+
     /// Ids `[b, n]` of whole texts.
     pub fn text(&self) -> Tensor<2, Int> {
         self.text.clone()
+    }
+
+    /// What the decoder is shown, and what comes next.
+    pub fn target(&self) -> &LanguageBatch {
+        &self.target
     }
 
     /// What the encoder is read with.
@@ -110,6 +139,8 @@ pub struct TextVaeLoss {
     pub cross_entropy: Tensor<1>,
     /// Of every latent layer the divergence of every text in nats, `[b, 1]`, detached and without free bits.
     pub divergences: Vec<Tensor<2>>,
+    /// By what the means of every layer were normalised, in training, of models that normalise them.
+    pub moments: Vec<Moments>,
 }
 
 /// The loss of a batch whose latents are drawn with `key`, or are their means without one.
@@ -122,20 +153,52 @@ pub fn text_vae_loss(
     normaliser: f64,
 ) -> TextVaeLoss {
     let noise = key.map(|key| LatentNoise { key, samples: &batch.context.samples });
-    let mut drawn: Vec<Drawn> = Vec::with_capacity(model.latents());
-    let latents = model.encode(batch.text(), &batch.context, |index, made_of| {
-        let draw = posterior.draw(index, made_of, noise);
-        drawn.push(draw.clone());
-        draw.latent
-    });
-    let hidden = model.decode(&latents, batch.target.inputs(), &batch.context);
-    let cross_entropy = hidden_loss(model.output_weight(), hidden, &batch.target);
-    let costs = drawn.iter().map(|draw| draw.divergence.clone().clamp_min(weight.free_bits).sum());
-    let cost = costs.reduce(|sum, cost| sum + cost).expect("a model has latents");
-    let detached = |divergence: &Tensor<2>| divergence.clone().detach().sum_dim(1);
-    TextVaeLoss {
-        loss: cross_entropy.clone() + cost.mul_scalar(weight.beta / normaliser),
-        cross_entropy: cross_entropy.detach(),
-        divergences: drawn.iter().map(|draw| detached(&draw.divergence)).collect(),
+    let mut draws = Draws::new(posterior, noise);
+    let encoded = model.encode(batch.text(), &batch.context, |index, made_of| draws.draw(index, made_of));
+    let cross_entropy = reconstruction_loss(model, batch, &encoded.latents);
+    draws.loss(cross_entropy, weight.beta / normaliser, weight.free_bits, encoded.moments)
+}
+
+/// Σ −log p(c_t | c_<t, z) over the normaliser of the batch, `[1]`, for given latents.
+///
+/// # Panics
+/// If there are not as many latents as layers with one.
+pub fn reconstruction_loss(model: &TextVae, batch: &TextVaeBatch, latents: &[Tensor<2>]) -> Tensor<1> {
+    // What follows a text's end has no weight.
+    let context = Context { mask: Mask::default(), ..batch.context.clone() };
+    let hidden = model.decode(latents, batch.target.inputs(), &context);
+    hidden_loss(model.output_weight(), hidden, &batch.target)
+}
+
+/// The latents of a batch as they are drawn, layer after layer.
+pub(super) struct Draws<'a> {
+    posterior: &'a Posterior,
+    noise: Option<LatentNoise<'a>>,
+    drawn: Vec<Drawn>,
+}
+
+impl<'a> Draws<'a> {
+    pub fn new(posterior: &'a Posterior, noise: Option<LatentNoise<'a>>) -> Self {
+        Draws { posterior, noise, drawn: Vec::new() }
+    }
+
+    /// The latents numbered `index`.
+    pub fn draw(&mut self, index: usize, made_of: Tensor<2>) -> Tensor<2> {
+        let drawn = self.posterior.draw(index, made_of, self.noise);
+        self.drawn.push(drawn.clone());
+        drawn.latent
+    }
+
+    /// The cross-entropy with `weight` times the divergences, of which `free_bits` cost nothing.
+    pub fn loss(&self, cross_entropy: Tensor<1>, weight: f64, free_bits: f64, moments: Vec<Moments>) -> TextVaeLoss {
+        let costs = self.drawn.iter().map(|draw| draw.divergence.clone().clamp_min(free_bits).sum());
+        let cost = costs.reduce(|sum, cost| sum + cost).expect("a model has latents");
+        let detached = |draw: &Drawn| draw.divergence.clone().detach().sum_dim(1);
+        TextVaeLoss {
+            loss: cross_entropy.clone() + cost.mul_scalar(weight),
+            cross_entropy: cross_entropy.detach(),
+            divergences: self.drawn.iter().map(detached).collect(),
+            moments,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use mixlab_core::Key;
+use mixlab_nn::latent::PosteriorInput;
 use mixlab_nn::unit_length;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,12 @@ pub enum PosteriorConfig {
         concentration: f64,
     },
     /// Independent normal numbers with learned means and variances.
-    Gaussian,
+    Gaussian {
+        /// γ of BN-VAE, above 0: means have this deviation over the texts of a batch, so that half its square is the least divergence of
+        /// each number from the prior. Absent: means are as the encoder gives them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch_norm: Option<f64>,
+    },
 }
 
 /// How cosines of a von Mises–Fisher distribution are drawn.
@@ -58,29 +64,55 @@ impl Default for PosteriorConfig {
 }
 
 impl PosteriorConfig {
-    /// Numbers that the posterior of a latent of `width` numbers is made of.
-    pub fn outputs(&self, width: usize) -> usize {
+    /// The plain Gaussian.
+    pub const GAUSSIAN: Self = PosteriorConfig::Gaussian { batch_norm: None };
+
+    /// What the posterior of a latent of `width` numbers is made of.
+    pub fn input(&self, width: usize) -> PosteriorInput {
+        match *self {
+            PosteriorConfig::Gaussian { batch_norm } => PosteriorInput { numbers: 2 * width, mean_scale: batch_norm },
+            _ => PosteriorInput { numbers: width, mean_scale: None },
+        }
+    }
+
+    /// Whether latents are directions, points of the unit sphere.
+    pub fn is_spherical(&self) -> bool {
+        !matches!(self, PosteriorConfig::Gaussian { .. })
+    }
+
+    /// The same around another concentration κ; a Gaussian has none and stays.
+    pub fn with_concentration(self, concentration: f64) -> Self {
         match self {
-            PosteriorConfig::Gaussian => 2 * width,
-            _ => width,
+            PosteriorConfig::VonMisesFisher { sampler, .. } => {
+                PosteriorConfig::VonMisesFisher { concentration, sampler }
+            }
+            PosteriorConfig::PowerSpherical { .. } => PosteriorConfig::PowerSpherical { concentration },
+            PosteriorConfig::Gaussian { .. } => self,
         }
     }
 
     /// What is out of its range, if anything is: its key, what it is and what it should be.
     ///
     /// # Errors
-    /// A concentration that is not above 0; a sphere of fewer than two dimensions.
+    /// A concentration or a γ that is not above 0; a sphere of fewer than two dimensions.
     pub fn check(&self, width: usize) -> Result<(), (&'static str, f64, &'static str)> {
         let concentration = match *self {
             PosteriorConfig::VonMisesFisher { concentration, .. }
             | PosteriorConfig::PowerSpherical { concentration } => concentration,
-            PosteriorConfig::Gaussian => return Ok(()),
+            PosteriorConfig::Gaussian { batch_norm } => {
+                return match batch_norm {
+                    Some(scale) if !(scale > 0.0 && scale <= 1e3) => {
+                        Err(("objective.posterior.batch_norm", scale, "above 0 and at most 1000"))
+                    }
+                    _ => Ok(()),
+                };
+            }
         };
         if !(concentration > 0.0 && concentration <= 1e8) {
             return Err(("objective.posterior.concentration", concentration, "above 0 and at most 1e8"));
         }
         if width < 2 {
-            return Err(("model.latent.width", width as f64, "at least 2: a latent is a direction"));
+            return Err(("objective.latent.width", width as f64, "at least 2: a latent is a direction"));
         }
         Ok(())
     }
@@ -98,7 +130,7 @@ impl PosteriorConfig {
             PosteriorConfig::PowerSpherical { concentration } => {
                 Form::PowerSpherical(PowerSpherical::new(width, concentration))
             }
-            PosteriorConfig::Gaussian => Form::Gaussian,
+            PosteriorConfig::Gaussian { .. } => Form::Gaussian,
         };
         Posterior { form, width }
     }
@@ -203,6 +235,15 @@ impl Posterior {
             None => mean.clone(),
         };
         Drawn { latent, mean, divergence }
+    }
+
+    /// Latents drawn from the prior, `[b, width]`, in the precision and at the place of `like`; those numbered `index`.
+    pub fn prior(&self, index: usize, LatentNoise { key, samples }: LatentNoise<'_>, like: &Tensor<2>) -> Tensor<2> {
+        let drawn = self.gaussians(key.site("prior").index(index as u64), samples, like);
+        match self.form {
+            Form::Gaussian => drawn,
+            _ => unit_length(drawn),
+        }
     }
 
     /// Standard normal numbers `[b, width]`, where `like` is.

@@ -111,7 +111,7 @@ mod tests {
 
     /// Information of `n` posteriors, and of draws from them.
     fn information(config: PosteriorConfig, made_of: Vec<f64>, width: usize) -> MutualInformation {
-        let outputs = config.outputs(width);
+        let outputs = config.input(width).numbers;
         let n = made_of.len() / outputs;
         let (posterior, made_of) = (config.init(width), tensor(made_of, [n, outputs]));
         let samples: Vec<u64> = (0..n as u64).collect();
@@ -130,7 +130,7 @@ mod tests {
         let same = information(config, [0.5, 0.5, 0.0].repeat(300), 3);
         assert!(same.nats.abs() < 1e-12, "{same:?}");
         let apart = information(
-            PosteriorConfig::Gaussian,
+            PosteriorConfig::GAUSSIAN,
             (0..10).flat_map(|i| [f64::from(i) * 9.0, -2.0]).collect(),
             1,
         );
@@ -143,7 +143,7 @@ mod tests {
         let stream = Key::root(5).purpose(Purpose::Synthetic).sample(0);
         let noise: f64 = 0.5;
         let made_of = (0..3000).flat_map(|i| [stream.normal(i), 2.0 * noise.ln()]).collect();
-        let found = information(PosteriorConfig::Gaussian, made_of, 1);
+        let found = information(PosteriorConfig::GAUSSIAN, made_of, 1);
         let expected = 0.5 * (1.0 + 1.0 / (noise * noise)).ln();
         assert!((found.nats - expected).abs() < 0.05, "{found:?} for {expected}");
     }

@@ -88,6 +88,7 @@ impl<M: Writer + Folded> ModelFolder<M> {
             beams,
             tokens: tokens.min(self.config.pair_shape().target),
             length_penalty,
+            begin: self.tokenizer.end_of_text(),
             end: self.tokenizer.end_of_text(),
             never: placeholders(
                 &self.tokenizer,

@@ -112,6 +112,8 @@ mod tests {
             accuracy: None,
             monitors: None,
             geometry: None,
+            terms: None,
+            usage: None,
             learning_rate: (split == Split::Train).then_some(1e-3),
             grad_norm: None,
             skipped: None,

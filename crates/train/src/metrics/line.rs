@@ -5,6 +5,7 @@ use std::path::Path;
 use mixlab_objectives::contrastive::{Geometry, Monitors};
 use serde::{Deserialize, Serialize};
 
+use crate::text_vae::{LatentUse, LayerUse};
 use crate::{TrainError, storage};
 
 /// Which data a line is about.
@@ -17,6 +18,25 @@ pub enum Split {
     Eval,
 }
 
+/// The two terms of the evidence lower bound of texts, each in nats of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextVaeTerms {
+    /// −log p(x|z), over the tokens of a sentence and its end, at latents drawn from its posterior.
+    pub reconstruction: f64,
+    /// Divergence of the posterior from the prior, over all layers.
+    pub divergence: f64,
+    /// β that was in force; only on train lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
+}
+
+impl TextVaeTerms {
+    fn entries(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let beta = self.beta.map(|beta| ("beta", beta));
+        [("reconstruction", self.reconstruction), ("divergence", self.divergence)].into_iter().chain(beta)
+    }
+}
+
 /// One line of `metrics.jsonl`. Everything but `seconds` and `tokens_per_second` is the same in every
 /// run of the same configuration, interrupted or not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +46,7 @@ pub struct MetricsLine {
     /// Which data the line is about.
     pub split: Split,
     /// Mean negative log-likelihood in nats per token; on train lines over the updates since the last
-    /// line. Absent if every one of them was skipped.
+    /// line. Absent if every one of them was skipped. Of text VAEs a bound of it: reconstruction and divergence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<f64>,
     /// Negative log-likelihood of the held-out text in bits per UTF-8 byte; only on eval lines of
@@ -34,7 +54,8 @@ pub struct MetricsLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits_per_byte: Option<f64>,
     /// Share of the held-out examples whose class was told right, on eval lines of classifiers; share of held-out anchors
-    /// whose nearest candidate belongs to them, on eval lines of embedding models.
+    /// whose nearest candidate belongs to them, on eval lines of embedding models; share of held-out sentences that come back
+    /// exactly, on eval lines of text VAEs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     /// What the anchors of the update tell; only on train lines of contrastive runs.
@@ -43,6 +64,12 @@ pub struct MetricsLine {
     /// Where held-out embeddings lie; only on eval lines of contrastive runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub geometry: Option<Geometry>,
+    /// What the loss is made of; only of text VAEs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<TextVaeTerms>,
+    /// How the latents of held-out sentences are used; only on eval lines of text VAEs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<LatentUse>,
     /// Learning rate of the update; only on train lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
@@ -89,8 +116,13 @@ impl MetricsLine {
             self.monitors
                 .iter()
                 .flat_map(Monitors::entries)
+                .chain(self.terms.iter().flat_map(TextVaeTerms::entries))
                 .map(|(name, value)| (format!("{split}/{name}"), value)),
         )
+        .chain(self.usage.iter().flat_map(|usage| {
+            let layer = move |layer: &LayerUse| (format!("{split}/rise_of_layer_{}", layer.layer), layer.rise_by_other);
+            usage.layers.iter().map(layer)
+        }))
         .collect()
     }
 }
@@ -125,6 +157,8 @@ mod tests {
             accuracy: None,
             monitors: None,
             geometry: None,
+            terms: None,
+            usage: None,
             learning_rate: None,
             grad_norm: None,
             skipped: None,

@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use curves::draw_curves;
-pub use line::{MetricsLine, Split, read_lines};
+pub use line::{MetricsLine, Split, TextVaeTerms, read_lines};
 
 use crate::TrainError;
 use crate::layers::Layers;

@@ -118,6 +118,7 @@ impl Setting<'_> {
             | ObjectiveConfig::SequenceToSequence { .. }
             | ObjectiveConfig::SpanCorruption { .. }
             | ObjectiveConfig::Contrastive(_)
+            | ObjectiveConfig::TextVae(_)
             | ObjectiveConfig::Classification { .. } => Ok(batch),
         }
     }
@@ -186,9 +187,8 @@ fn measure(
     Ok(Evaluation {
         loss: nats / f64::max(weight, 1.0),
         bits_per_byte: setting.objective.is_causal().then(bits),
-        accuracy: None,
-        geometry: None,
         tokens: weight as u64,
+        ..Evaluation::default()
     })
 }
 

@@ -7,6 +7,7 @@ mod classification;
 mod contrastive;
 mod language;
 mod pairs;
+mod text_vae;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,13 +21,16 @@ pub use contrastive::{
 pub use language::{LanguageTask, evaluate_model};
 pub use pairs::{HeldOutPairs, PairTask, Writer, evaluate_pairs};
 pub(crate) use pairs::{PairData, TypicalPairs};
+pub use text_vae::TextVaeTask;
 
 use mixlab_objectives::contrastive::{Geometry, Monitors};
 
 use crate::guard::Fault;
 use crate::layers::Layers;
 use crate::learner::LearnerState;
+use crate::metrics::TextVaeTerms;
 use crate::storage::StagedFolder;
+use crate::text_vae::LatentUse;
 use crate::{Description, TrainError};
 
 /// What an update did.
@@ -44,20 +48,26 @@ pub struct Update {
     pub skipped: Option<Fault>,
     /// What the anchors tell, of contrastive tasks.
     pub monitors: Option<Monitors>,
+    /// What the loss is made of, of text VAEs.
+    pub terms: Option<TextVaeTerms>,
 }
 
 /// What an evaluation found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
     /// Mean loss, in nats per token for language models; smaller is better.
     pub loss: f64,
     /// Bits per UTF-8 byte of the text, where that has a meaning.
     pub bits_per_byte: Option<f64>,
     /// Share of examples whose class was told right, for classifiers; of anchors whose nearest candidate belongs to them, for
-    /// embedding models.
+    /// embedding models; of sentences that come back exactly, for text VAEs.
     pub accuracy: Option<f64>,
     /// Where embeddings lie, for embedding models.
     pub geometry: Option<Geometry>,
+    /// What the loss is made of, for text VAEs.
+    pub terms: Option<TextVaeTerms>,
+    /// How latents are used, for text VAEs.
+    pub usage: Option<LatentUse>,
     /// Targets scored.
     pub tokens: u64,
 }
@@ -87,6 +97,12 @@ pub trait Task {
     /// # Errors
     /// What the data or the model say.
     fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError>;
+
+    /// What a person should know after an evaluation at `progress`, 0 to 1, through the run, in words; each thing once.
+    fn alarms(&mut self, evaluation: &Evaluation, progress: f64) -> Vec<String> {
+        let _ = (evaluation, progress);
+        Vec::new()
+    }
 
     /// Something to look at, for tasks that generate; the same after the same updates.
     ///

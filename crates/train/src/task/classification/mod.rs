@@ -153,10 +153,9 @@ pub fn evaluate_classifier(
     }
     let evaluation = Evaluation {
         loss: nats / confusion.total().max(1) as f64,
-        bits_per_byte: None,
         accuracy: Some(confusion.accuracy()),
-        geometry: None,
         tokens: confusion.total(),
+        ..Evaluation::default()
     };
     (evaluation, confusion)
 }

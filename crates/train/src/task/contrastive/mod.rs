@@ -192,7 +192,7 @@ impl Task for ContrastiveTask {
             (None, None) => None,
         };
         let geometry = Some(Geometry::of(&unit_length(first), second.map(unit_length).as_ref()));
-        Ok(Some(Evaluation { loss, bits_per_byte: None, accuracy, geometry, tokens: count }))
+        Ok(Some(Evaluation { loss, accuracy, geometry, tokens: count, ..Evaluation::default() }))
     }
 
     fn sample(&self, _step: u64) -> Result<Option<String>, TrainError> {

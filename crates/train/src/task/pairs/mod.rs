@@ -102,6 +102,7 @@ impl<M: Writer + Folded> PairTask<M> {
             beams: 1,
             tokens: self.config.sample.tokens.min(self.data.shape.target),
             length_penalty: 0.0,
+            begin: tokenizer.end_of_text(),
             end: tokenizer.end_of_text(),
             never: placeholders(tokenizer, self.config.vocabulary(tokenizer), sentinels),
         };
@@ -147,9 +148,8 @@ impl PairSetting {
         Evaluation {
             loss: nats / f64::max(weight, 1.0),
             bits_per_byte: data.bytes().filter(|&bytes| bytes > 0).map(bits),
-            accuracy: None,
-            geometry: None,
             tokens: weight as u64,
+            ..Evaluation::default()
         }
     }
 }

@@ -1,0 +1,109 @@
+//! Options of text VAEs.
+
+use mixlab_nn::latent::LatentConfig;
+use mixlab_objectives::vae::{AnnealingConfig, DivergenceWeight, PosteriorConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Config, TrainError};
+
+/// How texts become latents, and what that costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TextVaeConfig {
+    /// Which layers have a latent, and how large it is.
+    pub latent: LatentConfig,
+    /// What is known of a latent when its text has been read.
+    pub posterior: PosteriorConfig,
+    /// β, the weight of divergences from the prior when it is all in force. A constant divergence (von Mises–Fisher, power spherical)
+    /// is counted with it and teaches nothing.
+    pub beta: f64,
+    /// λ, the nats of divergence of each number of a latent that cost nothing, of Gaussian posteriors.
+    pub free_bits: f64,
+    /// How β grows over the run, of Gaussian posteriors.
+    pub annealing: AnnealingConfig,
+    /// Whether to train with the loss of the reference implementation, which predicts padding and the first token too and has no
+    /// divergence. Evaluations do not follow it.
+    pub reference_loss: bool,
+}
+
+impl Default for TextVaeConfig {
+    fn default() -> Self {
+        TextVaeConfig {
+            latent: LatentConfig::default(),
+            posterior: PosteriorConfig::default(),
+            beta: 1.0,
+            free_bits: 0.0,
+            annealing: AnnealingConfig::default(),
+            reference_loss: false,
+        }
+    }
+}
+
+impl TextVaeConfig {
+    /// Checks every number, and the options against each other and the rest of the config.
+    ///
+    /// # Errors
+    /// A number out of its range, or options that have no effect or no meaning together.
+    pub(crate) fn validate(&self, config: &Config) -> Result<(), TrainError> {
+        self.latent.validate(&config.model)?;
+        let checks = [self.posterior.check(self.latent.width), self.annealing.check()];
+        for check in checks {
+            check.map_err(|(key, found, expected)| TrainError::out_of_range(key, found, expected))?;
+        }
+        for (key, value) in [("objective.beta", self.beta), ("objective.free_bits", self.free_bits)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(TrainError::out_of_range(key, value, "0 or more"));
+            }
+        }
+        self.check_constant_divergence()?;
+        if self.reference_loss && !self.posterior.is_spherical() {
+            return Err(TrainError::Conflict {
+                first: "objective.reference_loss = true".into(),
+                second: "objective.posterior.kind = \"gaussian\"".into(),
+                reason: "that loss has no divergence, which would leave the prior out".into(),
+                remedy: "remove `objective.reference_loss`, or take a posterior on the sphere".into(),
+            });
+        }
+        let normalises = matches!(self.posterior, PosteriorConfig::Gaussian { batch_norm: Some(_) });
+        if normalises && config.train.accumulation > 1 {
+            return Err(TrainError::Conflict {
+                first: "objective.posterior.batch_norm".into(),
+                second: format!("train.accumulation = {}", config.train.accumulation),
+                reason: "means are normalised over the texts of a batch, and the gradient of several is not that of one".into(),
+                remedy: "raise `train.batch` instead, or remove `batch_norm`".into(),
+            });
+        }
+        match config.model.recompute.segment() {
+            Some(_) => Err(TrainError::Conflict {
+                first: "model.recompute".into(),
+                second: "objective.kind = \"text_vae\"".into(),
+                reason: "its two streams are not computed in segments".into(),
+                remedy: "remove `[model.recompute]`, and lower `train.batch` with `train.accumulation` to save memory".into(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Options that would do nothing where the divergence is a constant.
+    fn check_constant_divergence(&self) -> Result<(), TrainError> {
+        let idle = [
+            ("objective.free_bits", self.free_bits != 0.0),
+            ("objective.annealing", self.annealing != AnnealingConfig::default()),
+        ];
+        match idle.into_iter().find(|(_, set)| *set && self.posterior.is_spherical()) {
+            Some((key, _)) => Err(TrainError::Conflict {
+                first: key.into(),
+                second: "a posterior on the sphere".into(),
+                reason: "its divergence is a constant, which no weight can teach anything".into(),
+                remedy: format!("remove `{key}`, or set `objective.posterior.kind = \"gaussian\"`"),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// What divergences cost in update `step` of `steps`.
+    pub fn weight(&self, step: u64, steps: u64) -> DivergenceWeight {
+        DivergenceWeight { beta: self.beta * self.annealing.share(step, steps), free_bits: self.free_bits }
+    }
+}

@@ -1,0 +1,24 @@
+//! Text VAEs: their sentences, their latents, what they write, and how good they are.
+
+mod alarms;
+mod config;
+mod data;
+mod folder;
+mod latents;
+mod quality;
+mod reading;
+mod usage;
+mod write;
+
+pub(crate) use alarms::Alarms;
+pub use config::TextVaeConfig;
+pub(crate) use data::{TextVaeData, TypicalSentences};
+pub use data::describe_notes;
+pub use folder::{Draw, EncodedTexts, TextVaeFolder};
+pub use latents::Latents;
+pub use quality::{Bound, QualityOptions, Reconstruction, Samples, TextVaeQuality};
+pub(crate) use reading::{Reading, evaluation_key};
+pub(crate) use usage::{UsageOptions, latent_use};
+pub use usage::{LatentUse, LayerUse};
+pub(crate) use write::unheard;
+pub use write::{Piece, ReceivePiece, SentenceWriter, WrittenText, Writing};
