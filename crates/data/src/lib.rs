@@ -83,9 +83,7 @@ pub use pairs::{
     load_pairs, read_pairs, read_scored_pairs, sentinel_text,
 };
 pub use read::{Texts, read_file};
-pub use sentences::{
-    Enclosure, SentenceBatch, SentenceEvaluation, SentenceNotes, SentenceTraining,
-};
+pub use sentences::{Enclosure, SentenceBatch, SentenceEvaluation, SentenceNotes, SentenceTraining};
 pub use split::{TextSplit, load};
 pub use tokenizer::{
     END_OF_TEXT, Frame, MASK, PADDING, TextStream, Tokenizer, TokenizerConfig, VocabularyConfig,

@@ -208,7 +208,10 @@ mod tests {
         let model = ModelConfig {
             width: 8,
             depth: 2,
-            ..ModelConfig::new(MixerConfig::SoftmaxAttention(SoftmaxAttentionConfig { heads: 2, ..Default::default() }))
+            ..ModelConfig::new(MixerConfig::SoftmaxAttention(SoftmaxAttentionConfig {
+                heads: 2,
+                ..Default::default()
+            }))
         };
         let cost = MultiplyAdds::of_text_vae(&model, 100, (3, 5));
         assert_eq!(cost.projections + cost.channels, 3 * (5 + 4) * 2 * 768);

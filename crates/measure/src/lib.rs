@@ -14,10 +14,12 @@ mod contrastive;
 pub mod cost;
 pub mod decode;
 pub mod depth;
+pub mod latents;
 mod memory;
 pub mod nce;
 mod picture;
 pub mod plan;
+pub mod sentences;
 pub mod step;
 pub mod study;
 

@@ -9,7 +9,7 @@ use mixlab_nn::mixer::{FlashConfig, GauConfig, MixerConfig, NormaliserConfig};
 use mixlab_nn::position::RelativeBiasConfig;
 use mixlab_nn::{Context, Mode, ModelConfig, parameter_values, with_parameters};
 use support_latent::{
-    BATCH, LATENTS, LENGTH, Single, config, gau, ids, latents, model, normalised_model, numbers, text,
+    BATCH, LATENT, LATENTS, LENGTH, Single, config, gau, ids, latents, model, normalised_model, numbers, text,
 };
 
 fn gap(a: &Tensor<3>, b: &Tensor<3>) -> f64 {
@@ -168,14 +168,18 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn means_are_normalised_over_texts() {
     let scale = 0.6;
-    let model = normalised_model(&config(), Some(scale));
-    let shift = |index: usize| numbers(parameter_values(&model)[&format!("bottlenecks.{index}.normalisation.shift")].clone());
+    let model = normalised_model(&config(), scale);
+    let shift = |index: usize| {
+        numbers(parameter_values(&model)[&format!("bottlenecks.{index}.normalisation.shift")].clone())
+    };
     let texts = Tensor::cat((0..4).map(|seed| text(seed).0).collect(), 0);
     let rows = texts.dims()[0];
     let training = Context { mode: Mode::Train, ..Context::evaluation(rows, false) };
+    let of_means = |posterior: &Tensor<2>| posterior.clone().narrow(1, 0, LATENT);
+    let draw = |index: usize, posterior: Tensor<2>| draw(index, of_means(&posterior));
     let found = model.encode(texts.clone(), &training, draw);
-    for (index, means) in found.posteriors.iter().enumerate() {
-        let count = rows as f64;
+    for (index, posterior) in found.posteriors.iter().enumerate() {
+        let means = of_means(posterior);
         let mean = numbers(means.clone().mean_dim(0));
         let spread = numbers((means.clone() * means.clone()).mean_dim(0));
         assert_near("mean", &mean, &shift(index));
@@ -183,12 +187,15 @@ fn means_are_normalised_over_texts() {
             let variance = numbers(found.moments[index].variance.clone())[c];
             // What ε takes away of the spread.
             let expected = scale * scale * variance / (variance + 1e-5);
-            assert!((square - mean * mean - expected).abs() < 1e-12, "{index}.{c} over {count}");
+            assert!((square - mean * mean - expected).abs() < 1e-12, "{index}.{c}");
         }
     }
     let running = model.running_moments();
     let values = running.iter().zip(&found.moments).flat_map(|((path, _), moments)| {
-        [(format!("{path}.mean"), moments.mean.clone()), (format!("{path}.variance"), moments.variance.clone())]
+        [
+            (format!("{path}.mean"), moments.mean.clone()),
+            (format!("{path}.variance"), moments.variance.clone()),
+        ]
     });
     let model = with_parameters(model.clone(), values.collect());
     let alone = model.encode(texts.narrow(0, 3, 1), &Context::evaluation(1, false), draw);

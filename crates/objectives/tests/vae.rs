@@ -47,7 +47,7 @@ fn a_draw_belongs_to_its_text() {
         assert_ne!(alone, other, "{config:?}");
         let mean = config.init(WIDTH).draw(0, made_of, None);
         assert_eq!(numbers(mean.latent), numbers(mean.mean), "{config:?}: without noise");
-        if config != PosteriorConfig::Gaussian {
+        if config.is_spherical() {
             for latent in whole.chunks(WIDTH) {
                 let length: f64 = latent.iter().map(|x| x * x).sum();
                 assert!((length - 1.0).abs() < 1e-12, "{config:?}: {length}");
@@ -125,6 +125,6 @@ fn concentrations_and_widths_have_bounds() {
         let config = PosteriorConfig::PowerSpherical { concentration };
         assert_eq!(config.check(4).expect_err("out of range").0, "objective.posterior.concentration");
     }
-    assert_eq!(PosteriorConfig::default().check(1).expect_err("no direction").0, "model.latent.width");
+    assert_eq!(PosteriorConfig::default().check(1).expect_err("no direction").0, "objective.latent.width");
     assert!(PosteriorConfig::default().check(2).is_ok() && PosteriorConfig::GAUSSIAN.check(1).is_ok());
 }

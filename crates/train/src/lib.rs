@@ -65,7 +65,9 @@ pub use observer::{Observer, Progress, Silent, Start};
 pub use optimizer::{AdamwConfig, LambConfig, Optimizer, OptimizerConfig, SgdConfig};
 pub use pair_shape::PairShape;
 pub use parameters::InitReport;
-pub use prepare::{Prepared, classification_task, contrastive_task, language_task, pair_task, task, text_vae_task};
+pub use prepare::{
+    Prepared, classification_task, contrastive_task, language_task, pair_task, task, text_vae_task,
+};
 pub use run::{Outcome, Summary, resume, run, run_task};
 pub use run_folder::{CURVES, MODEL, RUN_CONFIG, read_run_config};
 pub use schedule::ScheduleConfig;
@@ -76,8 +78,8 @@ pub use task::{
 };
 pub use tensor_file::{NamedTensor, TensorFile, encode};
 pub use text_vae::{
-    Bound, Draw, EncodedTexts, LatentUse, Latents, LayerUse, Piece, QualityOptions, ReceivePiece, Reconstruction, Samples,
-    SentenceWriter,
-    TextVaeConfig, TextVaeFolder, TextVaeQuality, Writing, WrittenText, describe_notes,
+    Bound, Draw, EncodedTexts, LatentUse, Latents, LayerUse, Piece, QualityOptions, ReceivePiece,
+    Reconstruction, Samples, SentenceWriter, TextVaeConfig, TextVaeFolder, TextVaeQuality, Writing,
+    WrittenText, describe_notes,
 };
 pub use threads::set_threads;

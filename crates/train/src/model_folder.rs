@@ -287,7 +287,8 @@ impl<M: Folded> ModelFolder<M> {
             true => config.pair_shape().check(&config.model)?,
             false => config.model.check_length(config.length, config.objective.is_causal())?,
         }
-        let model = M::build(&config.model, &config.objective, config.vocabulary, 0, device, config.precision)?;
+        let model =
+            M::build(&config.model, &config.objective, config.vocabulary, 0, device, config.precision)?;
         let file = read_weights(path, config.weights.as_ref())?;
         let values = read_parameters(&model, file, device, config.precision)?;
         Ok(ModelFolder { model: with_parameters(model, values), config, tokenizer })

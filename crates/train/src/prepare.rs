@@ -205,7 +205,8 @@ pub fn text_vae_task(
     let model = TextVae::build(&config.model, &config.objective, vocabulary, seed, &device, precision)?;
     let model = started(model, config, Some(&data.tokenizer.fingerprint()), observer)?;
     if config.train.layers_every > 0 {
-        observer.notice("no histograms by block will be written: this objective goes through the stack twice");
+        observer
+            .notice("no histograms by block will be written: this objective goes through the stack twice");
     }
     Ok(TextVaeTask::new(config, &objective, data, model.train(), &device))
 }

@@ -224,7 +224,8 @@ impl Tokenizer {
     /// How many characters of token ids are spelled in bytes by a tokenizer that has a token for each frequent character; 0 of the
     /// others, for which bytes are nothing special.
     pub fn spelled_characters(&self, ids: &[u32]) -> usize {
-        let by_character = self.segmenter.as_ref().is_some_and(|segmenter| segmenter.cut() == Cut::Characters);
+        let by_character =
+            self.segmenter.as_ref().is_some_and(|segmenter| segmenter.cut() == Cut::Characters);
         // The first byte of a longer UTF-8 character.
         if by_character { ids.iter().filter(|&&id| (0xc2..=0xf4).contains(&id)).count() } else { 0 }
     }

@@ -39,16 +39,20 @@ fn ids_follow_the_layout() {
     }
     let sizes: Vec<usize> = TRAINED.iter().map(Tokenizer::vocabulary).collect();
     assert_eq!(sizes[..4], [259, 700, 700, 700]);
-    let long: BTreeSet<char> =
-        text().iter().flat_map(|text| text.chars().filter(|c| c.len_utf8() > 1).collect::<Vec<_>>()).collect();
+    let long: BTreeSet<char> = text()
+        .iter()
+        .flat_map(|text| text.chars().filter(|c| c.len_utf8() > 1).collect::<Vec<_>>())
+        .collect();
     assert_eq!(sizes[4], 259 + long.len(), "little text has few characters");
 }
 
 #[test]
 fn frequent_characters_are_tokens_and_others_are_spelled() {
     let documents = Documents::from_iter(["天天天地地人é", "天é"]);
-    let config = |vocabulary| VocabularyConfig { vocabulary, minimum_count: 2, ..VocabularyConfig::default() };
-    let trained = |vocabulary| Tokenizer::train(&TokenizerConfig::Character(config(vocabulary)), &documents).unwrap();
+    let config =
+        |vocabulary| VocabularyConfig { vocabulary, minimum_count: 2, ..VocabularyConfig::default() };
+    let trained =
+        |vocabulary| Tokenizer::train(&TokenizerConfig::Character(config(vocabulary)), &documents).unwrap();
     let tokenizer = trained(1000);
     // By falling count, and by spelling where counts are equal.
     assert_eq!(tokenizer.encode("天é地a").unwrap(), [259, 260, 261, 97]);

@@ -210,7 +210,9 @@ fn data_mib(data: &DataDescription) -> f64 {
             ((train + evaluate) * image.height * image.width * image.channels) as f64
         }
         DataDescription::Contrastive { input: ClassifierInput::Tokens { .. }, .. } => 0.0,
-        DataDescription::Sentences { length, train, evaluate, .. } => 4.0 * ((train + evaluate) * length) as f64,
+        DataDescription::Sentences { length, train, evaluate, .. } => {
+            4.0 * ((train + evaluate) * length) as f64
+        }
         DataDescription::Pairs { lengths, train, evaluate, .. } => {
             4.0 * (train + evaluate) as f64 * (lengths[0] + lengths[1]) as f64
         }

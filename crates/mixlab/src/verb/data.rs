@@ -48,9 +48,18 @@ struct Grammar {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Language {
+pub enum Language {
     English,
     Chinese,
+}
+
+impl From<Language> for GrammarLanguage {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::English => GrammarLanguage::English,
+            Language::Chinese => GrammarLanguage::Chinese,
+        }
+    }
 }
 
 impl Data {
@@ -63,11 +72,7 @@ impl Data {
 
 impl Grammar {
     fn run(self) -> Result<Exit, Failure> {
-        let language = match self.language {
-            Language::English => GrammarLanguage::English,
-            Language::Chinese => GrammarLanguage::Chinese,
-        };
-        let sentences = Sentences::new(language, self.seed);
+        let sentences = Sentences::new(self.language.into(), self.seed);
         let end = self.skip.checked_add(self.count).filter(|&end| end <= sentences.count());
         let Some(end) = end else {
             return Err(ProgramError::Argument {

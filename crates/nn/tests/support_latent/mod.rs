@@ -20,7 +20,7 @@ const VOCABULARY: usize = 9;
 const WIDTH: usize = 8;
 const HEADS: usize = 2;
 const LAYERS: usize = 3;
-const LATENT: usize = 4;
+pub const LATENT: usize = 4;
 const EPSILON: f64 = 1e-5;
 const BASE: f64 = 50.0;
 
@@ -48,13 +48,16 @@ pub fn gau() -> ModelConfig {
 
 /// With first values that are large enough to matter.
 pub fn model(config: &ModelConfig) -> TextVae {
-    normalised_model(config, None)
+    with_posterior(config, PosteriorInput { numbers: LATENT, mean_scale: None })
 }
 
-/// The same, with means that are normalised over texts.
-pub fn normalised_model(config: &ModelConfig, mean_scale: Option<f64>) -> TextVae {
+/// The same, with means that are normalised over texts and as many further numbers.
+pub fn normalised_model(config: &ModelConfig, scale: f64) -> TextVae {
+    with_posterior(config, PosteriorInput { numbers: 2 * LATENT, mean_scale: Some(scale) })
+}
+
+fn with_posterior(config: &ModelConfig, posterior: PosteriorInput) -> TextVae {
     let latent = LatentConfig { layers: LATENTS, width: LATENT };
-    let posterior = PosteriorInput { numbers: LATENT, mean_scale };
     let model = config
         .build_text_vae(&latent, posterior, VOCABULARY, 1, &Device::flex(), Precision::F64)
         .expect("a valid config");

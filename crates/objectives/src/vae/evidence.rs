@@ -61,9 +61,8 @@ pub fn log_likelihood(model: &TextVae, batch: &TextVaeBatch, latents: &[Tensor<2
         let logits = log_softmax(model.logits(hidden.clone().narrow(0, first, some)), 2);
         let asked: Tensor<3, Int> = targets.clone().narrow(0, first, some).unsqueeze_dim(2);
         let values: Vec<f64> = logits.gather(2, asked).into_data().iter().collect();
-        let of_row = |(row, values): (usize, &[f64])| {
-            values[..batch.lengths()[first + row] - 1].iter().sum::<f64>()
-        };
+        let of_row =
+            |(row, values): (usize, &[f64])| values[..batch.lengths()[first + row] - 1].iter().sum::<f64>();
         sums.extend(values.chunks(count).enumerate().map(of_row));
     }
     sums

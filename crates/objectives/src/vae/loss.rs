@@ -190,7 +190,13 @@ impl<'a> Draws<'a> {
     }
 
     /// The cross-entropy with `weight` times the divergences, of which `free_bits` cost nothing.
-    pub fn loss(&self, cross_entropy: Tensor<1>, weight: f64, free_bits: f64, moments: Vec<Moments>) -> TextVaeLoss {
+    pub fn loss(
+        &self,
+        cross_entropy: Tensor<1>,
+        weight: f64,
+        free_bits: f64,
+        moments: Vec<Moments>,
+    ) -> TextVaeLoss {
         let costs = self.drawn.iter().map(|draw| draw.divergence.clone().clamp_min(free_bits).sum());
         let cost = costs.reduce(|sum, cost| sum + cost).expect("a model has latents");
         let detached = |draw: &Drawn| draw.divergence.clone().detach().sum_dim(1);

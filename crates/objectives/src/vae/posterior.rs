@@ -70,7 +70,9 @@ impl PosteriorConfig {
     /// What the posterior of a latent of `width` numbers is made of.
     pub fn input(&self, width: usize) -> PosteriorInput {
         match *self {
-            PosteriorConfig::Gaussian { batch_norm } => PosteriorInput { numbers: 2 * width, mean_scale: batch_norm },
+            PosteriorConfig::Gaussian { batch_norm } => {
+                PosteriorInput { numbers: 2 * width, mean_scale: batch_norm }
+            }
             _ => PosteriorInput { numbers: width, mean_scale: None },
         }
     }
@@ -238,7 +240,12 @@ impl Posterior {
     }
 
     /// Latents drawn from the prior, `[b, width]`, in the precision and at the place of `like`; those numbered `index`.
-    pub fn prior(&self, index: usize, LatentNoise { key, samples }: LatentNoise<'_>, like: &Tensor<2>) -> Tensor<2> {
+    pub fn prior(
+        &self,
+        index: usize,
+        LatentNoise { key, samples }: LatentNoise<'_>,
+        like: &Tensor<2>,
+    ) -> Tensor<2> {
         let drawn = self.gaussians(key.site("prior").index(index as u64), samples, like);
         match self.form {
             Form::Gaussian => drawn,

@@ -44,8 +44,9 @@ pub fn reference_text_vae_loss(
 /// What the decoder is read with: padding among the tokens it is shown is nobody's key.
 fn shown(batch: &TextVaeBatch, length: usize) -> Context {
     let mut context = batch.context().clone();
-    context.mask.padding = context.mask.padding.map(|padding| {
-        padding.chunks(length).flat_map(|row| row[..length - 1].iter().copied()).collect()
-    });
+    context.mask.padding = context
+        .mask
+        .padding
+        .map(|padding| padding.chunks(length).flat_map(|row| row[..length - 1].iter().copied()).collect());
     context
 }

@@ -120,7 +120,9 @@ impl MetricsLine {
                 .map(|(name, value)| (format!("{split}/{name}"), value)),
         )
         .chain(self.usage.iter().flat_map(|usage| {
-            let layer = move |layer: &LayerUse| (format!("{split}/rise_of_layer_{}", layer.layer), layer.rise_by_other);
+            let layer = move |layer: &LayerUse| {
+                (format!("{split}/rise_of_layer_{}", layer.layer), layer.rise_by_other)
+            };
             usage.layers.iter().map(layer)
         }))
         .collect()

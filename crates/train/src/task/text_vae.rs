@@ -20,8 +20,8 @@ use crate::metrics::TextVaeTerms;
 use crate::model_folder::{ModelDescription, write_model};
 use crate::storage::StagedFolder;
 use crate::text_vae::{
-    Alarms, Latents, Reading, SentenceWriter, TextVaeConfig, TextVaeData, UsageOptions, Writing, evaluation_key,
-    latent_use, unheard,
+    Alarms, Latents, Reading, SentenceWriter, TextVaeConfig, TextVaeData, UsageOptions, Writing,
+    evaluation_key, latent_use, unheard,
 };
 use crate::{Config, Description, TrainError};
 
@@ -194,7 +194,8 @@ impl Task for TextVaeTask {
             let found =
                 text_vae_loss(&model, &batch, &self.posterior, Some(key), DivergenceWeight::default(), 1.0);
             cross_entropy += found.cross_entropy.into_scalar::<f64>();
-            divergence += found.divergences.into_iter().map(|nats| nats.sum().into_scalar::<f64>()).sum::<f64>();
+            divergence +=
+                found.divergences.into_iter().map(|nats| nats.sum().into_scalar::<f64>()).sum::<f64>();
             targets += sentences.targets();
         }
         let count = data.sentences() as f64;
@@ -222,9 +223,7 @@ impl Task for TextVaeTask {
     fn sample(&self, step: u64) -> Result<Option<String>, TrainError> {
         let model = self.learner.outcome();
         let (reading, writer) = (self.reading(&self.device), self.writer(&model));
-        let write = |latents: &[Tensor<2>]| {
-            writer.write(latents, 0, &Writing::greedy(), &mut unheard)
-        };
+        let write = |latents: &[Tensor<2>]| writer.write(latents, 0, &Writing::greedy(), &mut unheard);
         let mut lines = Vec::new();
         if let Some(data) = &self.data.evaluation {
             let mut sentences = data.batch(0);

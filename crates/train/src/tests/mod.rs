@@ -8,6 +8,7 @@ mod folders;
 mod guarding;
 mod layers;
 mod resuming;
+mod text_vae;
 mod using;
 mod writing;
 

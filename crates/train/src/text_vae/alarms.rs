@@ -42,7 +42,9 @@ impl Alarms {
             if ignored {
                 now.insert(Alarm::Ignored);
             } else {
-                now.extend(found.layers.iter().filter(|layer| is_dead(layer)).map(|layer| Alarm::Dead(layer.layer)));
+                now.extend(
+                    found.layers.iter().filter(|layer| is_dead(layer)).map(|layer| Alarm::Dead(layer.layer)),
+                );
             }
         }
         if found.layers.iter().any(LayerUse::is_saturated) {
@@ -129,7 +131,8 @@ mod tests {
     #[test]
     fn dead_layers_and_saturated_estimates() {
         let config = TextVaeConfig { posterior: PosteriorConfig::GAUSSIAN, ..TextVaeConfig::default() };
-        let said = Alarms::default().judge(&found(20.0, &[(0.01, 0.1, 3.0), (9.0, 0.99, 5.95)]), &config, 0.5);
+        let said =
+            Alarms::default().judge(&found(20.0, &[(0.01, 0.1, 3.0), (9.0, 0.99, 5.95)]), &config, 0.5);
         assert_eq!(said.len(), 3, "{said:?}");
         assert!(said[0].contains("layer 1") && said[0].contains("free_bits"));
         assert!(said[1].contains("layer 2") && said[2].contains("403 sentences"));

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use mixlab_data::{
-    DocumentSeparator, Enclosure, SentenceBatch, SentenceEvaluation, SentenceNotes, SentenceTraining, Tokenizer, load,
+    DocumentSeparator, Enclosure, SentenceBatch, SentenceEvaluation, SentenceNotes, SentenceTraining,
+    Tokenizer, load,
 };
 
 use crate::observer::Observer;
@@ -68,7 +69,8 @@ impl TextVaeData {
         TypicalSentences {
             length: lengths.div_ceil(batches.len()),
             longest: (most * batches.len()) as f64 / lengths as f64,
-            real: sum(&SentenceBatch::positions) as f64 / sum(&|batch| batch.rows.len() * batch.longest()) as f64,
+            real: sum(&SentenceBatch::positions) as f64
+                / sum(&|batch| batch.rows.len() * batch.longest()) as f64,
         }
     }
 }

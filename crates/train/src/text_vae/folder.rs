@@ -9,7 +9,7 @@ use mixlab_nn::latent::TextVae;
 use mixlab_objectives::vae::{Posterior, PosteriorConfig};
 
 use super::reading::Reading;
-use super::{Latents, Piece, ReceivePiece, SentenceWriter, TextVaeConfig, WrittenText, Writing};
+use super::{Latents, Piece, ReceivePiece, SentenceWriter, TextVaeConfig, Writing, WrittenText};
 use crate::model_folder::ModelFolder;
 use crate::{ObjectiveConfig, TrainError};
 
@@ -156,9 +156,9 @@ impl TextVaeFolder {
             });
         }
         let around = posterior.with_concentration(concentration);
-        around.check(width).map_err(|(_, found, expected)| {
-            TrainError::out_of_range("--concentration", found, expected)
-        })?;
+        around
+            .check(width)
+            .map_err(|(_, found, expected)| TrainError::out_of_range("--concentration", found, expected))?;
         Ok(around.init(width))
     }
 }

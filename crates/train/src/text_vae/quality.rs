@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::reading::{evaluation_key, total};
 use super::usage::{UsageOptions, latent_use};
-use super::{LatentUse, Latents, TextVaeFolder, WrittenText, Writing, unheard};
+use super::{LatentUse, Latents, TextVaeFolder, Writing, WrittenText, unheard};
 use crate::TrainError;
 
 /// How much is measured.
@@ -121,7 +121,11 @@ impl TextVaeFolder {
     ///
     /// # Errors
     /// A mixer that cannot go token by token.
-    pub fn quality(&self, data: &SentenceEvaluation, options: QualityOptions) -> Result<TextVaeQuality, TrainError> {
+    pub fn quality(
+        &self,
+        data: &SentenceEvaluation,
+        options: QualityOptions,
+    ) -> Result<TextVaeQuality, TrainError> {
         let key = evaluation_key(options.seed);
         let (mut reconstruction, mut divergence, mut tokens) = (0.0, 0.0, 0);
         let (mut means, mut draws) = (Returned::default(), Returned::default());
@@ -174,8 +178,12 @@ impl TextVaeFolder {
             let batch = reading.measured(&some);
             let mut weights = vec![Vec::with_capacity(options.draws); some.rows.len()];
             for draw in 0..options.draws {
-                let found =
-                    evidence(&self.folder.model, &batch, self.posterior(), key.site("importance").index(draw as u64));
+                let found = evidence(
+                    &self.folder.model,
+                    &batch,
+                    self.posterior(),
+                    key.site("importance").index(draw as u64),
+                );
                 for (row, weights) in weights.iter_mut().enumerate() {
                     weights.push(found.log_likelihood[row] - found.log_ratio[row]);
                 }
@@ -222,7 +230,12 @@ struct Returned {
 }
 
 impl Returned {
-    fn add(&mut self, model: &TextVaeFolder, rows: &[Vec<u32>], latents: &[Tensor<2>]) -> Result<(), TrainError> {
+    fn add(
+        &mut self,
+        model: &TextVaeFolder,
+        rows: &[Vec<u32>],
+        latents: &[Tensor<2>],
+    ) -> Result<(), TrainError> {
         let writer = model.writer();
         let written = writer.write(latents, 0, &Writing::greedy(), &mut unheard)?;
         for (row, WrittenText { text, tokens, ended, .. }) in rows.iter().zip(written) {

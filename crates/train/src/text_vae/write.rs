@@ -171,7 +171,8 @@ impl SentenceWriter<'_> {
                 text.written.log_probability += likelihoods[token as usize];
                 let ends = token == self.enclosure.end;
                 text.written.ended = ends;
-                let told = if ends { text.finish(open[row], receive) } else { text.push(token, open[row], receive) };
+                let told =
+                    if ends { text.finish(open[row], receive) } else { text.push(token, open[row], receive) };
                 if told.is_break() {
                     return Ok(texts.into_iter().map(|text| text.written).collect());
                 }
@@ -213,7 +214,8 @@ impl SentenceWriter<'_> {
         };
         let mut texts = Vec::new();
         for row in 0..latents[0].dims()[0] {
-            let of_row: Vec<Tensor<2>> = latents.iter().map(|latent| latent.clone().narrow(0, row, 1)).collect();
+            let of_row: Vec<Tensor<2>> =
+                latents.iter().map(|latent| latent.clone().narrow(0, row, 1)).collect();
             let found = self.model.search(&of_row, options.clone(), self.device)?;
             let best = found.into_iter().next();
             let text = best.map_or_else(WrittenText::default, |best| WrittenText {

@@ -107,12 +107,23 @@ fn returned(found: &Reconstruction) -> String {
 /// The usage matrix, and what latents tell.
 fn usage(usage: &LatentUse) -> String {
     let mut rows = vec![
-        ["layer", "divergence", "of another", "from prior", "all but it", "information", "resultant", "rank", "active"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "layer",
+            "divergence",
+            "of another",
+            "from prior",
+            "all but it",
+            "information",
+            "resultant",
+            "rank",
+            "active",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for layer in &usage.layers {
-        let optional = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
+        let optional =
+            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
         let saturated = if layer.is_saturated() { " (at its ceiling)" } else { "" };
         rows.push(vec![
             layer.layer.to_string(),

@@ -5,6 +5,7 @@ mod chunks;
 mod decode;
 mod depth;
 mod nce;
+mod sentences;
 mod step;
 
 use std::path::Path;
@@ -31,6 +32,7 @@ enum Action {
     Depth(depth::Depth),
     Nce(nce::Nce),
     Chunks(chunks::Chunks),
+    Sentences(sentences::Sentences),
 }
 
 impl Measure {
@@ -42,6 +44,7 @@ impl Measure {
             Action::Depth(depth) => depth.run(),
             Action::Nce(nce) => nce.run(),
             Action::Chunks(chunks) => chunks.run(),
+            Action::Sentences(sentences) => sentences.run(),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use mixlab_data::{Documents, Texts};
 use mixlab_train::{
-    Draw, EncodedTexts, Latents, ModelFolder, Piece, SamplingConfig, TextVaeFolder, Writing, WrittenText, describe_notes,
+    Draw, EncodedTexts, Latents, ModelFolder, Piece, SamplingConfig, TextVaeFolder, Writing, WrittenText,
+    describe_notes,
 };
 use serde::Serialize;
 
@@ -97,7 +98,10 @@ impl Decoding {
         let mut lines = Lines::new(|row| note(row).front);
         // The stream cannot carry an error out, so it is kept here.
         let mut printed: Result<(), ProgramError> = Ok(());
-        model.write(latents, &writing, &mut |row, piece| match lines.receive(row, piece).and_then(|text| print(&text)) {
+        model.write(latents, &writing, &mut |row, piece| match lines
+            .receive(row, piece)
+            .and_then(|text| print(&text))
+        {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 printed = Err(error);
@@ -182,11 +186,7 @@ impl<F: Fn(usize) -> String> Lines<F> {
 }
 
 /// Reads texts of the command line.
-pub fn encode_texts(
-    model: &TextVaeFolder,
-    texts: &[&str],
-    draw: Option<Draw>,
-) -> Result<Latents, Failure> {
+pub fn encode_texts(model: &TextVaeFolder, texts: &[&str], draw: Option<Draw>) -> Result<Latents, Failure> {
     if texts.iter().any(|text| text.trim().is_empty()) {
         return Err(ProgramError::Argument {
             argument: "TEXT",
@@ -195,7 +195,8 @@ pub fn encode_texts(
         }
         .into());
     }
-    let EncodedTexts { latents, notes } = model.encode(&texts.iter().copied().collect::<Documents>(), draw)?;
+    let EncodedTexts { latents, notes } =
+        model.encode(&texts.iter().copied().collect::<Documents>(), draw)?;
     for note in describe_notes(notes, texts.len(), model.length()) {
         tell(&format!("note: {note}"));
     }

@@ -69,7 +69,8 @@ impl Encode {
             }
             let draw = Draw { seed: self.seed, concentration: self.concentration, first: rows as u64 };
             let of_window: Documents = window.iter().collect();
-            let EncodedTexts { latents, notes: more } = model.encode(&of_window, self.draw.then_some(draw))?;
+            let EncodedTexts { latents, notes: more } =
+                model.encode(&of_window, self.draw.then_some(draw))?;
             if interrupt.requested() {
                 tell("interrupted: nothing was written");
                 return Ok(());

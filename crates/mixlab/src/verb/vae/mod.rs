@@ -3,7 +3,9 @@
 mod common;
 mod decode;
 mod encode;
+mod factors;
 mod interpolate;
+mod map;
 mod neighbours;
 mod reconstruct;
 mod sample;
@@ -32,6 +34,8 @@ enum Action {
     Interpolate(interpolate::Interpolate),
     Swap(swap::Swap),
     Neighbours(neighbours::Neighbours),
+    Factors(factors::Factors),
+    Map(map::Map),
 }
 
 impl Vae {
@@ -44,6 +48,8 @@ impl Vae {
             Action::Interpolate(action) => action.run()?,
             Action::Swap(action) => action.run()?,
             Action::Neighbours(action) => action.run()?,
+            Action::Factors(action) => action.run()?,
+            Action::Map(action) => action.run()?,
         }
         Ok(Exit::Done)
     }

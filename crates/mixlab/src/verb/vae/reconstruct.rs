@@ -51,7 +51,8 @@ impl Reconstruct {
             }
             let originals: Vec<&str> = window.iter().map(String::as_str).collect();
             let latents = encode_texts(&model, &originals, None)?;
-            let note = |row: usize| Noted { front: String::new(), json: Original { original: originals[row] } };
+            let note =
+                |row: usize| Noted { front: String::new(), json: Original { original: originals[row] } };
             self.decoding.print(&model, &latents, note)?;
         }
     }
