@@ -56,6 +56,47 @@ impl AnnealingConfig {
     }
 }
 
+/// How a concentration falls from a high one to that of the posterior: by the same factor in every update, up to some part of the run.
+///
+/// A divergence that is a constant needs no weight that grows, but a fixed noise from the beginning on makes what is learned first crowd out the
+/// rest: a layer gives all of a direction's room to it. Little noise at first leaves room for everything.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ConcentrationAnnealingConfig {
+    /// κ in the first update, above 0.
+    pub from: f64,
+    /// The part of the run after which κ is that of the posterior, above 0 and at most 1.
+    pub until: f64,
+}
+
+impl Default for ConcentrationAnnealingConfig {
+    fn default() -> Self {
+        ConcentrationAnnealingConfig { from: 500.0, until: 0.5 }
+    }
+}
+
+impl ConcentrationAnnealingConfig {
+    /// What is out of its range, if anything is: its key, what it is and what it should be.
+    ///
+    /// # Errors
+    /// A concentration that is not above 0, or no part of the run.
+    pub fn check(&self) -> Result<(), (&'static str, f64, &'static str)> {
+        if !(self.from > 0.0 && self.from <= 1e8) {
+            return Err(("objective.concentration_annealing.from", self.from, "above 0 and at most 1e8"));
+        }
+        if !(self.until > 0.0 && self.until <= 1.0) {
+            return Err(("objective.concentration_annealing.until", self.until, "above 0 and at most 1"));
+        }
+        Ok(())
+    }
+
+    /// κ in update `step` (from 0) of `steps`, on the way to `to`.
+    pub fn concentration(&self, to: f64, step: u64, steps: u64) -> f64 {
+        let way = step as f64 / (steps as f64 * self.until).max(1.0);
+        if way >= 1.0 { to } else { self.from * (to / self.from).powf(way) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +110,17 @@ mod tests {
         let cyclical = AnnealingConfig { cycles: 2, zero: 0.0, rise: 0.5 };
         let shares: Vec<f64> = (0..8).map(|step| cyclical.share(step, 8)).collect();
         assert_eq!(shares, [0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_concentration_falls_by_one_factor_and_stays() {
+        let annealing = ConcentrationAnnealingConfig { from: 800.0, until: 0.5 };
+        let found: Vec<f64> = (0..6).map(|step| annealing.concentration(50.0, step, 8)).collect();
+        for (found, expected) in found.iter().zip([800.0, 400.0, 200.0, 100.0, 50.0, 50.0]) {
+            assert!((found - expected).abs() < 1e-9, "{found} for {expected}");
+        }
+        assert!(ConcentrationAnnealingConfig { from: 0.0, until: 0.5 }.check().is_err());
+        assert!(ConcentrationAnnealingConfig { from: 9.0, until: 0.0 }.check().is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod sphere;
 mod usage;
 mod von_mises_fisher;
 
-pub use annealing::AnnealingConfig;
+pub use annealing::{AnnealingConfig, ConcentrationAnnealingConfig};
 pub use bessel::{bessel_ratio, log_scaled_bessel};
 pub use evidence::{Evidence, evidence, log_likelihood, log_mean_exp};
 pub use loss::{DivergenceWeight, Filling, TextVaeBatch, TextVaeLoss, reconstruction_loss, text_vae_loss};

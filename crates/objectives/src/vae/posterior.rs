@@ -82,6 +82,15 @@ impl PosteriorConfig {
         !matches!(self, PosteriorConfig::Gaussian { .. })
     }
 
+    /// κ, which a Gaussian does not have.
+    pub fn concentration(&self) -> Option<f64> {
+        match *self {
+            PosteriorConfig::VonMisesFisher { concentration, .. }
+            | PosteriorConfig::PowerSpherical { concentration } => Some(concentration),
+            PosteriorConfig::Gaussian { .. } => None,
+        }
+    }
+
     /// The same around another concentration κ; a Gaussian has none and stays.
     pub fn with_concentration(self, concentration: f64) -> Self {
         match self {
@@ -98,18 +107,12 @@ impl PosteriorConfig {
     /// # Errors
     /// A concentration or a γ that is not above 0; a sphere of fewer than two dimensions.
     pub fn check(&self, width: usize) -> Result<(), (&'static str, f64, &'static str)> {
-        let concentration = match *self {
-            PosteriorConfig::VonMisesFisher { concentration, .. }
-            | PosteriorConfig::PowerSpherical { concentration } => concentration,
-            PosteriorConfig::Gaussian { batch_norm } => {
-                return match batch_norm {
-                    Some(scale) if !(scale > 0.0 && scale <= 1e3) => {
-                        Err(("objective.posterior.batch_norm", scale, "above 0 and at most 1000"))
-                    }
-                    _ => Ok(()),
-                };
-            }
-        };
+        if let PosteriorConfig::Gaussian { batch_norm: Some(scale) } = *self
+            && !(scale > 0.0 && scale <= 1e3)
+        {
+            return Err(("objective.posterior.batch_norm", scale, "above 0 and at most 1000"));
+        }
+        let Some(concentration) = self.concentration() else { return Ok(()) };
         if !(concentration > 0.0 && concentration <= 1e8) {
             return Err(("objective.posterior.concentration", concentration, "above 0 and at most 1e8"));
         }

@@ -69,9 +69,9 @@ impl TextVaeTask {
         Key::root(self.config.run.seed)
     }
 
-    fn reading<'a>(&'a self, device: &'a Device) -> Reading<'a> {
+    fn reading<'a>(&'a self, posterior: &'a Posterior, device: &'a Device) -> Reading<'a> {
         Reading {
-            posterior: &self.posterior,
+            posterior,
             enclosure: self.data.enclosure,
             device,
             precision: self.config.run.precision,
@@ -110,7 +110,12 @@ impl TextVaeTask {
         let sentences = batches.iter().map(|batch| batch.rows.len()).sum::<usize>() as f64;
         let weight = self.objective.weight(step, self.config.train.steps);
         let (device, model) = (self.device.clone().autodiff(), self.learner.model());
-        let reading = self.reading(&device);
+        let steps = self.config.train.steps;
+        let posterior = match self.objective.posterior(step, steps) {
+            same if same == self.objective.posterior => self.posterior.clone(),
+            other => other.init(self.objective.latent.width),
+        };
+        let reading = self.reading(&posterior, &device);
         let noise = self.key().purpose(Purpose::Dropout).step(step);
         let draws = self.key().purpose(Purpose::Sample).step(step);
         let mut gradients: BTreeMap<String, Tensor<1>> = BTreeMap::new();
@@ -120,8 +125,8 @@ impl TextVaeTask {
             update.tokens += sentences.positions() as u64;
             let batch = reading.batch(sentences, Mode::Train, noise, normaliser);
             let found = pass(Pass::Forward, || match self.objective.reference_loss {
-                true => reference_text_vae_loss(model, &batch, &self.posterior, Some(draws), normaliser),
-                false => text_vae_loss(model, &batch, &self.posterior, Some(draws), weight, normaliser),
+                true => reference_text_vae_loss(model, &batch, &posterior, Some(draws), normaliser),
+                false => text_vae_loss(model, &batch, &posterior, Some(draws), weight, normaliser),
             });
             let TextVaeLoss { loss, cross_entropy: nats, divergences, moments: of_batch } = found;
             let computed = pass(Pass::Backward, || parameter_gradients(model, &mut loss.backward()));
@@ -153,7 +158,7 @@ impl TextVaeTask {
     /// Share of the first held-out sentences that come back exactly from the means of their posteriors.
     fn exact(&self, model: &TextVae) -> Result<Option<f64>, TrainError> {
         let Some(data) = &self.data.evaluation else { return Ok(None) };
-        let (reading, writer) = (self.reading(&self.device), self.writer(model));
+        let (reading, writer) = (self.reading(&self.posterior, &self.device), self.writer(model));
         let (mut exact, mut count) = (0, 0);
         for index in 0..data.batches() {
             if count >= WRITTEN {
@@ -185,7 +190,7 @@ impl Task for TextVaeTask {
     fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError> {
         let Some(data) = &self.data.evaluation else { return Ok(None) };
         let model = self.learner.outcome();
-        let reading = Reading { length: None, ..self.reading(&self.device) };
+        let reading = Reading { length: None, ..self.reading(&self.posterior, &self.device) };
         let key = evaluation_key(self.config.run.seed);
         let (mut cross_entropy, mut divergence, mut targets) = (0.0, 0.0, 0);
         for index in 0..data.batches() {
@@ -222,7 +227,7 @@ impl Task for TextVaeTask {
     /// The first held-out sentences as they come back, and texts from the prior.
     fn sample(&self, step: u64) -> Result<Option<String>, TrainError> {
         let model = self.learner.outcome();
-        let (reading, writer) = (self.reading(&self.device), self.writer(&model));
+        let (reading, writer) = (self.reading(&self.posterior, &self.device), self.writer(&model));
         let write = |latents: &[Tensor<2>]| writer.write(latents, 0, &Writing::greedy(), &mut unheard);
         let mut lines = Vec::new();
         if let Some(data) = &self.data.evaluation {

@@ -114,7 +114,10 @@ fn a_resumed_run_is_the_same_to_the_byte() {
         ("sphere", &["model.dropout.branch=0.1"][..]),
         ("power", &["objective.posterior={kind=\"power_spherical\"}", GAU]),
         ("normalised", &[NORMALISED, "train.accumulation=1", "objective.free_bits=0.1"]),
-        ("reference", &["objective.reference_loss=true"]),
+        (
+            "reference",
+            &["objective.reference_loss=true", "objective.concentration_annealing={from=300.0, until=0.8}"],
+        ),
     ] {
         let dir = folder();
         train(dir.path(), out, sets).unwrap();
@@ -249,6 +252,9 @@ fn what_cannot_be_is_refused_with_the_remedy() {
         (&["objective.annealing.rise=0.5"], "objective.annealing"),
         (&[GAUSSIAN, "objective.annealing={zero=0.7, rise=0.6}"], "objective.annealing.rise"),
         (&[GAUSSIAN, "objective.reference_loss=true"], "no divergence"),
+        (&[GAUSSIAN, "objective.concentration_annealing={}"], "no concentration"),
+        (&["objective.concentration_annealing={from=0.0}"], "objective.concentration_annealing.from"),
+        (&["objective.concentration_annealing={until=1.5}"], "objective.concentration_annealing.until"),
         (&[NORMALISED], "train.accumulation = 2"),
         (&["objective.posterior={kind=\"gaussian\", batch_norm=0.0}", "train.accumulation=1"], "batch_norm"),
         (&["model.recompute=1"], "model.recompute"),

@@ -1,7 +1,9 @@
 //! Options of text VAEs.
 
 use mixlab_nn::latent::LatentConfig;
-use mixlab_objectives::vae::{AnnealingConfig, DivergenceWeight, PosteriorConfig};
+use mixlab_objectives::vae::{
+    AnnealingConfig, ConcentrationAnnealingConfig, DivergenceWeight, PosteriorConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,9 @@ pub struct TextVaeConfig {
     pub free_bits: f64,
     /// How β grows over the run, of Gaussian posteriors.
     pub annealing: AnnealingConfig,
+    /// How κ falls over the run, of posteriors on the sphere; absent: it is the same throughout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concentration_annealing: Option<ConcentrationAnnealingConfig>,
     /// Whether to train with the loss of the reference implementation, which predicts padding and the first token too and has no
     /// divergence. Evaluations do not follow it.
     pub reference_loss: bool,
@@ -35,6 +40,7 @@ impl Default for TextVaeConfig {
             beta: 1.0,
             free_bits: 0.0,
             annealing: AnnealingConfig::default(),
+            concentration_annealing: None,
             reference_loss: false,
         }
     }
@@ -47,7 +53,8 @@ impl TextVaeConfig {
     /// A number out of its range, or options that have no effect or no meaning together.
     pub(crate) fn validate(&self, config: &Config) -> Result<(), TrainError> {
         self.latent.validate(&config.model)?;
-        let checks = [self.posterior.check(self.latent.width), self.annealing.check()];
+        let concentration = self.concentration_annealing.map_or(Ok(()), |annealing| annealing.check());
+        let checks = [self.posterior.check(self.latent.width), self.annealing.check(), concentration];
         for check in checks {
             check.map_err(|(key, found, expected)| TrainError::out_of_range(key, found, expected))?;
         }
@@ -57,6 +64,14 @@ impl TextVaeConfig {
             }
         }
         self.check_constant_divergence()?;
+        if self.concentration_annealing.is_some() && !self.posterior.is_spherical() {
+            return Err(TrainError::Conflict {
+                first: "objective.concentration_annealing".into(),
+                second: "objective.posterior.kind = \"gaussian\"".into(),
+                reason: "it has no concentration".into(),
+                remedy: "remove it; `objective.annealing` lets β grow instead".into(),
+            });
+        }
         if self.reference_loss && !self.posterior.is_spherical() {
             return Err(TrainError::Conflict {
                 first: "objective.reference_loss = true".into(),
@@ -99,6 +114,16 @@ impl TextVaeConfig {
                 remedy: format!("remove `{key}`, or set `objective.posterior.kind = \"gaussian\"`"),
             }),
             None => Ok(()),
+        }
+    }
+
+    /// The posterior in update `step` of `steps`.
+    pub fn posterior(&self, step: u64, steps: u64) -> PosteriorConfig {
+        match (self.concentration_annealing, self.posterior.concentration()) {
+            (Some(annealing), Some(to)) => {
+                self.posterior.with_concentration(annealing.concentration(to, step, steps))
+            }
+            _ => self.posterior,
         }
     }
 
