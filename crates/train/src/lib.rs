@@ -79,7 +79,7 @@ pub use task::{
 pub use tensor_file::{NamedTensor, TensorFile, encode};
 pub use text_vae::{
     Bound, Draw, EncodedTexts, LatentUse, Latents, LayerUse, Piece, QualityOptions, ReceivePiece,
-    Reconstruction, Samples, SentenceWriter, TextVaeConfig, TextVaeFolder, TextVaeQuality, Writing,
-    WrittenText, describe_notes,
+    Reconstruction, Samples, SentenceWriter, TEXTS_TOGETHER, TextVaeConfig, TextVaeFolder, TextVaeQuality,
+    Writing, WrittenText, describe_notes,
 };
 pub use threads::set_threads;

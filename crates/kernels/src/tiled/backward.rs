@@ -164,7 +164,8 @@ struct Task<'a, T> {
 impl<T: Real> Task<'_, T> {
     fn run(&mut self, stripe: Range<usize>, queries: Range<usize>) {
         let heads = self.pairs.q.shape[2] / self.pairs.k.shape[2];
-        let (mut scores, mut gradients) = (vec![T::ZERO; ROWS * KEYS], vec![T::ZERO; ROWS * KEYS]);
+        let size = ROWS.min(queries.len()) * KEYS.min(stripe.len());
+        let (mut scores, mut gradients) = (vec![T::ZERO; size], vec![T::ZERO; size]);
         for start in stripe.clone().step_by(KEYS) {
             let keys = start..(start + KEYS).min(stripe.end);
             for head in self.group * heads..(self.group + 1) * heads {

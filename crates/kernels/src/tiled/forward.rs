@@ -18,6 +18,8 @@ use crate::cpu::{Matrix, Real};
 pub(super) const ROWS: usize = 64;
 /// Keys in a tile: a tile of scores stays in the second-level cache.
 const KEYS: usize = 512;
+/// Multiply–adds that are worth a task of their own.
+const TASK: usize = 1 << 16;
 
 /// One attention operation: `weight(scale · QKᵀ + B) · V` over visible pairs.
 pub(crate) struct Pairs<'a, T> {
@@ -89,8 +91,12 @@ pub(crate) fn pair_products<T: Real>(pairs: &Pairs<'_, T>, out: &mut [T], log_su
     let log_sums = softmax.then(|| HeadsMut::new(log_sums, [batch, n, heads, 1]));
     let turned_keys = pairs.turned_keys();
     let tiles = n.div_ceil(ROWS);
-    (0..batch * heads * tiles).into_par_iter().with_max_len(1).for_each_init(
-        || vec![T::ZERO; ROWS * KEYS],
+    let keys = pairs.k.shape[1];
+    // Short sequences have small tiles and many: a task takes several, and no more memory than they need.
+    let work = ROWS.min(n) * keys * (pairs.q.shape[3] + pairs.v.shape[3]);
+    let tasks = TASK.div_ceil(work.max(1));
+    (0..batch * heads * tiles).into_par_iter().with_min_len(tasks).with_max_len(tasks).for_each_init(
+        || vec![T::ZERO; ROWS.min(n) * KEYS.min(keys)],
         |scores, task| {
             let (b, head, tile) = (task / tiles / heads, task / tiles % heads, task % tiles);
             let rows = tile * ROWS..((tile + 1) * ROWS).min(n);

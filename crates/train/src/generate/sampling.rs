@@ -40,12 +40,12 @@ impl SamplingConfig {
 
     /// Draws one token. `uniform` lies in [0, 1). Equal logits are taken in the order of their ids.
     pub fn draw(&self, logits: &[f64], uniform: f64) -> u32 {
-        let mut order: Vec<u32> = (0..logits.len() as u32).collect();
         let by_probability =
             |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
         if self.temperature == 0.0 {
-            return order.into_iter().min_by(by_probability).unwrap_or(0);
+            return (0..logits.len() as u32).min_by(by_probability).unwrap_or(0);
         }
+        let mut order: Vec<u32> = (0..logits.len() as u32).collect();
         order.sort_unstable_by(by_probability);
         if self.top_k > 0 {
             order.truncate(self.top_k);

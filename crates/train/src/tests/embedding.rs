@@ -9,7 +9,7 @@ use mixlab_core::Diagnose;
 use mixlab_core::config::{Resolved, resolve};
 
 use super::classifying::write_images;
-use super::{go_on, timeless_metrics};
+use super::{assert_resumes, timeless_metrics};
 use crate::{
     Config, ContrastiveConfig, EmbedderFolder, Interrupt, ModelFolder, Outcome, Silent, TrainError,
     contrastive_task, describe, run,
@@ -77,21 +77,10 @@ const KINDS: [&[&str]; 6] = [
 fn a_resumed_run_of_every_kind_is_the_same_to_the_byte() {
     for kind in KINDS {
         let dir = folder();
-        train(dir.path(), "whole", kind).unwrap();
-        train(dir.path(), "halves", kind).unwrap();
+        let files = ["model/model.safetensors", "model/config.json"];
+        assert_resumes(dir.path(), &files, |out| train(dir.path(), out, kind));
         let halves = dir.path().join("halves");
-        for step in ["step-00000008", "step-00000012"] {
-            let _ = fs::remove_dir_all(halves.join("checkpoints").join(step));
-        }
-        fs::remove_dir_all(halves.join("model")).unwrap();
-        assert_eq!(crate::checkpoint::find(&halves).unwrap().good.unwrap().state.step, 4, "{kind:?}");
-        assert!(matches!(go_on(&halves).unwrap(), Outcome::Finished(_)));
-        let read = |run: &str, name: &str| fs::read(dir.path().join(run).join(name)).unwrap();
-        for name in ["model/model.safetensors", "model/config.json"] {
-            assert!(read("whole", name) == read("halves", name), "{name} of {kind:?} differs");
-        }
         let metrics = timeless_metrics(&halves);
-        assert_eq!(timeless_metrics(&dir.path().join("whole")), metrics);
         let monitors = &metrics[0]["monitors"];
         assert!(monitors["effective"].as_f64().unwrap() >= 1.0, "{kind:?}: {monitors}");
         let model = EmbedderFolder::load(&halves.join("model"), &Device::flex()).unwrap();

@@ -62,6 +62,26 @@ fn go_on(out: &Path) -> Result<Outcome, TrainError> {
     resume(out, &mut Silent, &Interrupt::new())
 }
 
+/// Trains a run of 12 steps in `folder`/`whole`, and another in `folder`/`halves` that loses all after its checkpoint of step 4 and goes on:
+/// both end in the same bytes of `files`, and say the same.
+#[track_caller]
+fn assert_resumes(folder: &Path, files: &[&str], train: impl Fn(&str) -> Result<Outcome, TrainError>) {
+    train("whole").unwrap();
+    train("halves").unwrap();
+    let halves = folder.join("halves");
+    for step in ["step-00000008", "step-00000012"] {
+        let _ = fs::remove_dir_all(halves.join("checkpoints").join(step));
+    }
+    fs::remove_dir_all(halves.join("model")).unwrap();
+    assert_eq!(checkpoint::find(&halves).unwrap().good.unwrap().state.step, 4);
+    assert!(matches!(go_on(&halves).unwrap(), Outcome::Finished(_)));
+    let read = |run: &str, name: &str| fs::read(folder.join(run).join(name)).unwrap();
+    for name in files {
+        assert!(read("whole", name) == read("halves", name), "{name} differs");
+    }
+    assert_eq!(timeless_metrics(&folder.join("whole")), timeless_metrics(&halves));
+}
+
 /// The metrics without what depends on the clock.
 fn timeless_metrics(out: &Path) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(out.join("metrics.jsonl")).unwrap();

@@ -8,7 +8,7 @@ use mixlab_core::Diagnose;
 use mixlab_core::config::{Resolved, resolve};
 use mixlab_data::Documents;
 
-use super::{go_on, timeless_metrics};
+use super::assert_resumes;
 use crate::text_vae::unheard;
 use crate::{
     Config, Draw, Interrupt, Latents, ModelFolder, Observer, Outcome, QualityOptions, SamplingConfig, Silent,
@@ -110,30 +110,16 @@ fn unseen_sentences_come_back_through_their_latents() {
 /// A run that was stopped and one that was not end in the same bytes.
 #[test]
 fn a_resumed_run_is_the_same_to_the_byte() {
-    for (out, sets) in [
-        ("sphere", &["model.dropout.branch=0.1"][..]),
-        ("power", &["objective.posterior={kind=\"power_spherical\"}", GAU]),
-        ("normalised", &[NORMALISED, "train.accumulation=1", "objective.free_bits=0.1"]),
-        (
-            "reference",
-            &["objective.reference_loss=true", "objective.concentration_annealing={from=300.0, until=0.8}"],
-        ),
+    for sets in [
+        &["model.dropout.branch=0.1"][..],
+        &["objective.posterior={kind=\"power_spherical\"}", GAU],
+        &[NORMALISED, "train.accumulation=1", "objective.free_bits=0.1"],
+        &["objective.reference_loss=true", "objective.concentration_annealing={from=300.0, until=0.8}"],
     ] {
         let dir = folder();
-        train(dir.path(), out, sets).unwrap();
-        train(dir.path(), "halves", sets).unwrap();
-        let halves = dir.path().join("halves");
-        for step in ["step-00000008", "step-00000012"] {
-            let _ = fs::remove_dir_all(halves.join("checkpoints").join(step));
-        }
-        fs::remove_dir_all(halves.join("model")).unwrap();
-        assert!(matches!(go_on(&halves).unwrap(), Outcome::Finished(_)));
-        let read = |run: &str, name: &str| fs::read(dir.path().join(run).join(name)).unwrap();
-        for name in ["model/model.safetensors", "model/config.json", "samples.txt"] {
-            assert!(read(out, name) == read("halves", name), "{name} of {out} differs");
-        }
-        assert_eq!(timeless_metrics(&dir.path().join(out)), timeless_metrics(&halves));
-        let samples = fs::read_to_string(halves.join("samples.txt")).unwrap();
+        let files = ["model/model.safetensors", "model/config.json", "samples.txt"];
+        assert_resumes(dir.path(), &files, |out| train(dir.path(), out, sets));
+        let samples = fs::read_to_string(dir.path().join("halves/samples.txt")).unwrap();
         assert!(samples.contains("returned:") && samples.contains("made up:"), "{samples}");
     }
 }

@@ -22,4 +22,4 @@ pub(crate) use reading::{Reading, evaluation_key};
 pub use usage::{LatentUse, LayerUse};
 pub(crate) use usage::{UsageOptions, latent_use};
 pub(crate) use write::unheard;
-pub use write::{Piece, ReceivePiece, SentenceWriter, Writing, WrittenText};
+pub use write::{Piece, ReceivePiece, SentenceWriter, TEXTS_TOGETHER, Writing, WrittenText};

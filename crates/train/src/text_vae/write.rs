@@ -1,6 +1,8 @@
 //! Texts written from latents, many at once.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
@@ -8,6 +10,7 @@ use mixlab_core::{Key, Purpose};
 use mixlab_data::{Enclosure, TextStream, Tokenizer};
 use mixlab_nn::latent::TextVae;
 use mixlab_nn::search::SearchOptions;
+use rayon::prelude::*;
 
 use crate::generate::placeholders;
 use crate::token_ids::token_ids;
@@ -60,8 +63,13 @@ pub enum Piece<'a> {
     End,
 }
 
-/// Is told of the texts that are written, each by its number, and may break it all off.
-pub type ReceivePiece<'a> = &'a mut dyn FnMut(usize, Piece<'_>) -> ControlFlow<()>;
+/// Is told of the texts that are written, each by its number, and may break it all off. Several are written at once: what is told of one
+/// comes in order, of different ones in any.
+pub type ReceivePiece<'a> = &'a mut (dyn FnMut(usize, Piece<'_>) -> ControlFlow<()> + Send);
+
+/// Texts that are written together; other groups are written beside them, each by one thread. A step of so few rows is too little work to be
+/// shared between threads. Fixed, so that the same texts always go together.
+pub const TEXTS_TOGETHER: usize = 32;
 
 /// A receiver that does not look.
 pub fn unheard(_: usize, _: Piece<'_>) -> ControlFlow<()> {
@@ -125,10 +133,35 @@ impl SentenceWriter<'_> {
         writing: &Writing,
         receive: ReceivePiece<'_>,
     ) -> Result<Vec<WrittenText>, TrainError> {
-        match writing {
-            Writing::Draw { sampling, seed } => self.draw(latents, (first, *seed), sampling, receive),
-            Writing::Search { beams } => self.search(latents, *beams, receive),
-        }
+        let rows = latents[0].dims()[0];
+        let groups: Vec<(usize, Vec<Tensor<2>>)> = (0..rows)
+            .step_by(TEXTS_TOGETHER)
+            .map(|start| {
+                let count = TEXTS_TOGETHER.min(rows - start);
+                (start, latents.iter().map(|latent| latent.clone().narrow(0, start, count)).collect())
+            })
+            .collect();
+        let (receive, stopped) = (Mutex::new(receive), AtomicBool::new(false));
+        let write = |(start, latents): (usize, Vec<Tensor<2>>)| {
+            let mut told = |row: usize, piece: Piece<'_>| {
+                if stopped.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                let flow = receive.lock().unwrap_or_else(PoisonError::into_inner)(start + row, piece);
+                if flow.is_break() {
+                    stopped.store(true, Ordering::Relaxed);
+                }
+                flow
+            };
+            match writing {
+                Writing::Draw { sampling, seed } => {
+                    self.draw(&latents, (first + start as u64, *seed), sampling, &mut told)
+                }
+                Writing::Search { beams } => self.search(&latents, *beams, &mut told),
+            }
+        };
+        let written: Vec<Vec<WrittenText>> = groups.into_par_iter().map(write).collect::<Result<_, _>>()?;
+        Ok(written.into_iter().flatten().collect())
     }
 
     /// The most tokens of a text with its end.
@@ -160,13 +193,12 @@ impl SentenceWriter<'_> {
         let mut last = vec![self.enclosure.begin; rows];
         for index in 0..self.most() {
             let hidden = self.model.step(token_ids(&last, [open.len(), 1], self.device), &mut state);
-            let next: Vec<f64> = log_softmax(self.model.logits(hidden), 2).into_data().iter().collect();
-            let mut kept = Vec::new();
-            for (row, likelihoods) in next.chunks_exact(next.len() / open.len()).enumerate() {
-                let mut allowed = likelihoods.to_vec();
-                never.iter().for_each(|&token| allowed[token as usize] = f64::NEG_INFINITY);
+            let mut next: Vec<f64> = log_softmax(self.model.logits(hidden), 2).into_data().iter().collect();
+            let (mut kept, vocabulary) = (Vec::new(), next.len() / open.len());
+            for (row, likelihoods) in next.chunks_exact_mut(vocabulary).enumerate() {
+                never.iter().for_each(|&token| likelihoods[token as usize] = f64::NEG_INFINITY);
                 let uniform = key.sample(first + open[row] as u64).uniform(index as u64);
-                let token = sampling.draw(&allowed, uniform);
+                let token = sampling.draw(likelihoods, uniform);
                 let text = &mut texts[open[row]];
                 text.written.log_probability += likelihoods[token as usize];
                 let ends = token == self.enclosure.end;

@@ -85,7 +85,7 @@ impl Decoding {
         &self,
         model: &TextVaeFolder,
         latents: &Latents,
-        note: impl Fn(usize) -> Noted<N>,
+        note: impl Fn(usize) -> Noted<N> + Sync,
     ) -> Result<(), Failure> {
         let writing = self.writing()?;
         if self.json {
