@@ -107,7 +107,7 @@ impl TextVae {
         let (encoded, x) = self.read(tokens, &context, draw);
         let layers = self.backbone.blocks().len();
         let (bottleneck, latent) =
-            self.bottlenecks.iter().zip(&encoded.latents).last().expect("a model has latents");
+            self.bottlenecks.iter().zip(&encoded.latents).next_back().expect("a model has latents");
         let others = x.dims()[1] - 1;
         let x = with_first(bottleneck.write(latent.clone()), x.narrow(1, 1, others));
         (encoded, self.backbone.finish(self.backbone.run(layers - 1..layers, x, &context)))

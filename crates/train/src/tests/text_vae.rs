@@ -65,43 +65,45 @@ fn load(folder: &Path, run: &str) -> TextVaeFolder {
 }
 
 /// Options of a run that is long enough to learn something.
-const LONGER: [&str; 6] = [
-    "train.steps=500",
+const LONGER: [&str; 7] = [
+    "train.steps=700",
     "train.batch=32",
     "train.accumulation=1",
     "train.ema.decay=0.0",
-    "evaluate.every=250",
+    "evaluate.every=350",
     "checkpoint.every=0",
+    "checkpoint.model=last",
 ];
 
-/// Eleven of 72 sentences are never seen; they come back, and the latents are what brings them.
+/// Sentences come back, and it is the latents that bring them: guesses without them have less than half of the tokens right.
 #[test]
-fn unseen_sentences_come_back_through_their_latents() {
+fn sentences_come_back_through_their_latents() {
     let dir = folder();
     let long = |sets: &[&'static str]| [&LONGER[..], sets].concat();
-    for (out, sets) in [
-        ("sphere", &["objective.posterior.concentration=100.0"][..]),
-        ("gau", &[GAU, "objective.posterior.concentration=100.0"]),
-        ("gaussian", &[GAUSSIAN, "objective.beta=0.1", "objective.annealing={zero=0.2, rise=0.3}"]),
+    let sharp = "objective.posterior.concentration=100.0";
+    for (out, right, sets) in [
+        ("sphere", 0.9, &[sharp][..]),
+        ("gau", 0.6, &[GAU, "model.depth=4", sharp]),
+        ("gaussian", 0.6, &[GAUSSIAN, "objective.beta=0.02", "objective.annealing={zero=0.1, rise=0.2}"]),
     ] {
         train(dir.path(), out, &long(sets)).unwrap();
         let lines = metrics::read_lines(&dir.path().join(out).join("metrics.jsonl")).unwrap();
         let last = lines.iter().rfind(|line| line.split == Split::Eval).unwrap();
-        let usage = last.usage.as_ref().unwrap();
-        assert!(last.accuracy.unwrap() > 0.7, "{out}: {:?}", last.accuracy);
-        assert!(usage.rise_by_other > 3.0, "{out}: {usage:?}");
-        let terms = last.terms.unwrap();
-        let targets = last.tokens as f64 / 11.0;
+        let (terms, targets) = (last.terms.unwrap(), last.tokens as f64 / 11.0);
         assert!((last.loss.unwrap() * targets - terms.reconstruction - terms.divergence).abs() < 1e-9);
 
         let model = load(dir.path(), out);
-        let held_out: Documents = ["fox bee!", "ant ant."].into_iter().collect();
-        let data = model.sentences(&held_out, 2).unwrap();
+        let all = fs::read_to_string(dir.path().join("text.txt")).unwrap();
+        let data = model.sentences(&all.lines().collect(), 16).unwrap();
         let options = QualityOptions { draws: 5, samples: 30, ..QualityOptions::default() };
         let quality = model.quality(&data, options).unwrap();
-        let importance = quality.importance_weighted.unwrap();
-        assert!(importance.nats_per_sentence > quality.evidence_lower_bound.nats_per_sentence - 1.0);
+        assert!(quality.from_means.tokens > right, "{out}: {:?}", quality.from_means);
         assert!(quality.from_means.tokens >= quality.from_means.exact);
+        let usage = quality.usage.unwrap();
+        assert!(usage.rise_by_other > 6.0 && usage.layers.len() == 2, "{out}: {usage:?}");
+        // More draws make the bound tighter.
+        let (one, five) = (quality.evidence_lower_bound, quality.importance_weighted.unwrap());
+        assert!(five.nats_per_sentence > one.nats_per_sentence, "{out}: {one:?} {five:?}");
         let samples = quality.samples.unwrap();
         assert!(samples.ended > 0.8 && samples.distinct_texts > 0.2, "{out}: {samples:?}");
     }
