@@ -7,7 +7,7 @@ use mixlab_data::{Documents, SentenceNotes};
 use mixlab_train::{Draw, EncodedTexts, Interrupt, describe_notes};
 
 use super::common::{Model, window};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::tell;
 use crate::vectors::{VectorOutput, VectorTarget};
 use crate::verb::embed::open_texts;
@@ -54,7 +54,7 @@ pub struct Encode {
 }
 
 impl Encode {
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self) -> Result<Exit, Failure> {
         let target = self.target.check()?;
         let model = self.model.load()?;
         let mut texts = open_texts(&self.file, &self.text_field)?;
@@ -73,7 +73,7 @@ impl Encode {
                 model.encode(&of_window, self.draw.then_some(draw))?;
             if interrupt.requested() {
                 tell("interrupted: nothing was written");
-                return Ok(());
+                return Ok(Exit::Interrupted);
             }
             let texts: Vec<&str> = window.iter().map(String::as_str).collect();
             let values: Vec<f32> = latents.values().iter().map(|&value| value as f32).collect();
@@ -88,6 +88,6 @@ impl Encode {
         if let Some(out) = &self.target.out {
             tell(&format!("wrote {}: latents of {rows} texts, {width} numbers each", out.display()));
         }
-        Ok(())
+        Ok(Exit::Done)
     }
 }

@@ -42,7 +42,7 @@ impl Vae {
     pub fn run(self) -> Result<Exit, Failure> {
         match self.action {
             Action::Sample(action) => action.run()?,
-            Action::Encode(action) => action.run()?,
+            Action::Encode(action) => return action.run(),
             Action::Decode(action) => action.run()?,
             Action::Reconstruct(action) => action.run()?,
             Action::Interpolate(action) => action.run()?,
