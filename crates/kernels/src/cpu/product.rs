@@ -80,6 +80,15 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
+impl<'a, T> Matrix<'a, T> {
+    /// A row whose neighbours are neighbours in memory.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize) -> &'a [T] {
+        debug_assert!(self.has_contiguous_rows(), "rows with gaps");
+        &self.values[row * self.row_stride..][..self.columns]
+    }
+}
+
 impl<T: Copy> Matrix<'_, T> {
     /// Element (`row`, `column`).
     #[inline(always)]

@@ -8,7 +8,9 @@ use super::dropout::RowDropout;
 use super::heads::{Heads, HeadsMut};
 use super::matrix::{Into, MatrixMut, product};
 use super::turned::Turned;
-use super::vector::{add_into, exponentials, largest, multiply, scale};
+use super::vector::{
+    add_into, add_weighted_rows, exponentials, largest, multiply, products_with_rows, scale,
+};
 use super::visible::{Visible, intersection};
 use super::weight::Weight;
 use crate::Dropout;
@@ -72,6 +74,12 @@ impl<T: Real> Pairs<'_, T> {
         into: &mut [T],
     ) {
         let width = keys.len();
+        if rows.len() == 1 {
+            // A single query, as when text is written token by token: too little for the machinery of a product.
+            let (query, group) = (self.q.row(b, head, rows.start), self.group(head));
+            products_with_rows(&mut into[..width], self.k.rows(b, group, keys), query, self.scale);
+            return;
+        }
         let mut scores = MatrixMut::new(into, rows.len(), width, width);
         let k = turned_keys.columns(b, self.group(head), keys);
         product(&mut scores, Into::Replace, self.scale, self.q.rows(b, head, rows), k);
@@ -133,8 +141,7 @@ impl<T: Real> RowTile<'_, T> {
             for (local, row) in scores.chunks_exact_mut(keys.len()).take(self.rows.len()).enumerate() {
                 self.weigh(local, keys.clone(), row, softmax.as_mut(), dropout.as_mut());
             }
-            let weights = Matrix::new(&scores[..self.rows.len() * keys.len()], self.rows.len(), keys.len());
-            product(&mut self.out, mode, T::ONE, weights, pairs.v.rows(self.b, group, keys));
+            self.sum_values(scores, mode, group, keys);
             mode = Into::Add;
         }
         if mode == Into::Replace {
@@ -143,6 +150,21 @@ impl<T: Real> RowTile<'_, T> {
         if let (Some(softmax), Some(log_sums)) = (softmax, log_sums) {
             softmax.finish(&mut self.out, log_sums);
         }
+    }
+
+    /// Adds the values of `keys`, by the weights of every row, or sets the output to them.
+    fn sum_values(&mut self, weights: &[T], mode: Into, group: usize, keys: Range<usize>) {
+        let (pairs, count) = (self.pairs, self.rows.len());
+        if count == 1 {
+            let out = self.out.row(0);
+            if mode == Into::Replace {
+                out.fill(T::ZERO);
+            }
+            add_weighted_rows(out, &weights[..keys.len()], pairs.v.rows(self.b, group, keys));
+            return;
+        }
+        let weights = Matrix::new(&weights[..count * keys.len()], count, keys.len());
+        product(&mut self.out, mode, T::ONE, weights, pairs.v.rows(self.b, group, keys));
     }
 
     /// Turns the scores of one row into weights, zero where a key is not seen.

@@ -2,7 +2,7 @@
 
 use mixlab_core::Stream;
 
-use crate::cpu::{self, Real, sum2, vectorised};
+use crate::cpu::{self, Matrix, Real, sum2, vectorised};
 
 /// Lanes of a sum: two registers of f32 under AVX-512.
 const LANES: usize = 32;
@@ -116,6 +116,42 @@ vectorised! {
     }
 }
 
+/// Lanes of the short sums of one query's scores.
+const FEW: usize = 8;
+
+vectorised! {
+    /// `scores ← scale · rows·query`: what a product of one row is, without its machinery.
+    pub(crate) fn products_with_rows<T: Real>(scores: &mut [T], rows: Matrix<'_, T>, query: &[T], scale: T) {
+        for (index, score) in scores.iter_mut().enumerate() {
+            let row = &rows.row(index)[..query.len()];
+            let mut lanes = [T::ZERO; FEW];
+            let (queries, keys) = (query.chunks_exact(FEW), row.chunks_exact(FEW));
+            let rest = queries.remainder().iter().zip(keys.remainder());
+            for (queries, keys) in queries.zip(keys) {
+                for lane in 0..FEW {
+                    lanes[lane] = queries[lane].mul_add(keys[lane], lanes[lane]);
+                }
+            }
+            for (lane, (&query, &key)) in lanes.iter_mut().zip(rest) {
+                *lane = query.mul_add(key, *lane);
+            }
+            let pairs: [T; 4] = [lanes[0] + lanes[4], lanes[1] + lanes[5], lanes[2] + lanes[6], lanes[3] + lanes[7]];
+            *score = scale * ((pairs[0] + pairs[2]) + (pairs[1] + pairs[3]));
+        }
+    }
+}
+
+vectorised! {
+    /// `sum ← sum + Σ weight · row`.
+    pub(crate) fn add_weighted_rows<T: Real>(sum: &mut [T], weights: &[T], rows: Matrix<'_, T>) {
+        for (index, &weight) in weights.iter().enumerate() {
+            for (x, &value) in sum.iter_mut().zip(rows.row(index)) {
+                *x = weight.mul_add(value, *x);
+            }
+        }
+    }
+}
+
 vectorised! {
     /// `row ← row ⊙ factors`.
     pub(crate) fn multiply<T: Real>(row: &mut [T], factors: &[T]) {
@@ -178,6 +214,29 @@ mod tests {
             let sum = exponentials(&mut e, 1.0);
             assert!((sum - x.iter().map(|x| (x - 1.0).exp()).sum::<f64>()).abs() < 1e-12 * sum.max(1.0));
             assert!(e.iter().zip(&x).all(|(e, x)| (e - (x - 1.0).exp()).abs() < 1e-14 * e));
+        }
+    }
+
+    /// Rows with gaps between them, of widths that lanes do not divide.
+    #[test]
+    fn a_single_query_meets_every_row() {
+        for width in [1, 3, 8, 13, 32, 37] {
+            let (count, stride) = (5, width + 2);
+            let values: Vec<f64> = (0..count * stride).map(|i| (i * 31 % 17) as f64 / 7.0 - 1.0).collect();
+            let query: Vec<f64> = (0..width).map(|i| (i * 5 % 7) as f64 / 3.0 - 0.9).collect();
+            let rows = Matrix::strided(&values, count, width, stride, 1);
+            let mut scores = vec![f64::NAN; count];
+            products_with_rows(&mut scores, rows, &query, 0.5);
+            let mut sum = vec![1.0; width];
+            add_weighted_rows(&mut sum, &scores, rows);
+            for (index, score) in scores.iter().enumerate() {
+                let expected: f64 = (0..width).map(|i| values[index * stride + i] * query[i]).sum();
+                assert!((score - 0.5 * expected).abs() < 1e-13, "{width}: {score}");
+            }
+            for (i, sum) in sum.iter().enumerate() {
+                let expected: f64 = (0..count).map(|row| scores[row] * values[row * stride + i]).sum();
+                assert!((sum - 1.0 - expected).abs() < 1e-13, "{width}: {sum}");
+            }
         }
     }
 
