@@ -72,14 +72,7 @@ impl MultiplyAdds {
         let written = MultiplyAdds::of_language_model(model, vocabulary, shape, true, 1.0);
         let width = model.width as u64;
         let texts = if model.embedding.projection { (rows * length) as u64 * width * width } else { 0 };
-        MultiplyAdds {
-            projections: read.projections + written.projections,
-            mixing: read.mixing + written.mixing,
-            channels: read.channels + written.channels,
-            embedding: texts + written.embedding,
-            head: written.head,
-            scores: read.scores + written.scores,
-        }
+        MultiplyAdds { embedding: texts, ..read } + written
     }
 
     /// Of an encoder–decoder that reads `source` positions and writes `target`.
@@ -98,14 +91,9 @@ impl MultiplyAdds {
         let cross = encoder.cross.cost(model.width, [source, target]) * (rows * model.blocks()) as u64;
         let width = model.width as u64;
         let sources = if model.embedding.projection { (rows * source) as u64 * width * width } else { 0 };
-        MultiplyAdds {
-            projections: read.projections + written.projections + cross.projections,
-            mixing: read.mixing + written.mixing + cross.mixing,
-            channels: read.channels + written.channels,
-            embedding: sources + written.embedding,
-            head: written.head,
-            scores: read.scores + written.scores + cross.scores,
-        }
+        let MixerCost { projections, mixing, scores, .. } = cross;
+        let attended = MultiplyAdds { projections, mixing, scores, ..MultiplyAdds::default() };
+        MultiplyAdds { embedding: sources, ..read } + written + attended
     }
 
     /// Of a classifier whose rows have `length` positions; `model` is made for its input
@@ -143,6 +131,21 @@ impl MultiplyAdds {
     /// Floating-point operations of an update: two for each multiply–add, forward and twice backward.
     pub fn update_operations(&self) -> f64 {
         6.0 * self.forward() as f64
+    }
+}
+
+impl std::ops::Add for MultiplyAdds {
+    type Output = MultiplyAdds;
+
+    fn add(self, other: MultiplyAdds) -> MultiplyAdds {
+        MultiplyAdds {
+            projections: self.projections + other.projections,
+            mixing: self.mixing + other.mixing,
+            channels: self.channels + other.channels,
+            embedding: self.embedding + other.embedding,
+            head: self.head + other.head,
+            scores: self.scores + other.scores,
+        }
     }
 }
 

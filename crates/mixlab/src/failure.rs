@@ -79,6 +79,20 @@ pub enum ProgramError {
     Width { path: PathBuf, found: usize, expected: usize },
 }
 
+impl ProgramError {
+    /// Unless a count is as large as it has to be.
+    pub fn check_least(argument: &'static str, found: usize, least: usize) -> Result<(), ProgramError> {
+        match found >= least {
+            true => Ok(()),
+            false => Err(ProgramError::Argument {
+                argument,
+                found: found.to_string(),
+                expected: format!("{least} or more"),
+            }),
+        }
+    }
+}
+
 impl Diagnose for ProgramError {
     fn hint(&self) -> Option<String> {
         Some(match self {

@@ -93,31 +93,16 @@ impl Writing for Decoding<'_> {
     }
 }
 
-struct Continuing<'a> {
-    model: &'a LanguageModel,
+/// Any model whose state is one of its layers alone; `step` gives the logits of the next tokens.
+struct Continuing<'a, F> {
+    step: F,
     state: ModelState,
     device: &'a Device,
 }
 
-impl Writing for Continuing<'_> {
+impl<F: Fn(Tensor<2, Int>, &mut ModelState) -> Tensor<3>> Writing for Continuing<'_, F> {
     fn step(&mut self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        self.model.logits(self.model.step(tokens, &mut self.state))
-    }
-
-    fn select(&mut self, rows: &[usize]) {
-        self.state = self.state.select(rows, self.device);
-    }
-}
-
-struct FromLatents<'a> {
-    model: &'a TextVae,
-    state: ModelState,
-    device: &'a Device,
-}
-
-impl Writing for FromLatents<'_> {
-    fn step(&mut self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        self.model.logits(self.model.step(tokens, &mut self.state))
+        (self.step)(tokens, &mut self.state)
     }
 
     fn select(&mut self, rows: &[usize]) {
@@ -140,7 +125,8 @@ impl TextVae {
         device: &Device,
     ) -> Result<Vec<Hypothesis>, ModelError> {
         options.check()?;
-        search(&mut FromLatents { model: self, state: self.state(latents)?, device }, &options, device)
+        let step = |tokens, state: &mut ModelState| self.logits(self.step(tokens, state));
+        search(&mut Continuing { step, state: self.state(latents)?, device }, &options, device)
     }
 }
 
@@ -173,7 +159,8 @@ impl LanguageModel {
         if let Some(read) = read {
             self.step(read, &mut state);
         }
-        search(&mut Continuing { model: self, state, device }, &options, device)
+        let step = |tokens, state: &mut ModelState| self.logits(self.step(tokens, state));
+        search(&mut Continuing { step, state, device }, &options, device)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The size of a run before it begins.
 
 use burn::module::Module;
-use mixlab_data::RowInputs;
+use mixlab_data::{Enclosure, RowInputs};
 use mixlab_nn::{Classifier, ClassifierInput, NamedParameter, named_parameters};
 use serde::Serialize;
 
@@ -253,7 +253,7 @@ impl Description {
         let parameters = named_parameters(model);
         let first = data.train.batch(0, 0).rows.swap_remove(0);
         let TypicalSentences { length, longest, real } = data.typical();
-        let text = data.tokenizer.decode(&first[1..first.len() - 1]);
+        let text = data.tokenizer.decode(Enclosure::text(&first));
         Description {
             memory: memory(config, &parameters, 2 * length),
             parameter_count: parameters.iter().map(NamedParameter::size).sum(),

@@ -80,6 +80,6 @@ pub use tensor_file::{NamedTensor, TensorFile, encode};
 pub use text_vae::{
     Bound, Draw, EncodedTexts, LatentUse, Latents, LayerUse, Piece, QualityOptions, ReceivePiece,
     Reconstruction, Samples, SentenceWriter, TEXTS_TOGETHER, TextVaeConfig, TextVaeFolder, TextVaeQuality,
-    Writing, WrittenText, describe_notes,
+    Writing, WrittenText, describe_notes, unheard,
 };
 pub use threads::set_threads;

@@ -40,6 +40,14 @@ impl Enclosure {
         }
     }
 
+    /// The text of a row.
+    ///
+    /// # Panics
+    /// If the row has not the tokens around a text.
+    pub fn text(row: &[u32]) -> &[u32] {
+        &row[1..row.len() - 1]
+    }
+
     /// The row of a text.
     pub fn row(&self, text: &[u32]) -> Vec<u32> {
         [self.begin].into_iter().chain(text.iter().copied()).chain([self.end]).collect()

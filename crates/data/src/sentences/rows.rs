@@ -1,5 +1,7 @@
 //! Sentences as rows of token ids.
 
+use std::collections::BTreeMap;
+
 use super::cut::{Cut, cut};
 use super::{AROUND, Enclosure};
 use crate::{Corpus, DataError, Documents, Tokenizer};
@@ -55,6 +57,14 @@ impl SentenceBatch {
         self.rows.iter().map(Vec::len).max().unwrap_or(0)
     }
 
+    /// No more than the first `count` sentences.
+    #[must_use]
+    pub fn first(mut self, count: usize) -> Self {
+        self.rows.truncate(count);
+        self.samples.truncate(count);
+        self
+    }
+
     /// The rows as slices.
     pub fn slices(&self) -> Vec<&[u32]> {
         self.rows.iter().map(Vec::as_slice).collect()
@@ -66,7 +76,7 @@ impl SentenceBatch {
 pub(super) struct Rows {
     corpus: Corpus,
     /// The tokens of those that were cut, by number.
-    cut: std::collections::BTreeMap<usize, Vec<u32>>,
+    cut: BTreeMap<usize, Vec<u32>>,
     enclosure: Enclosure,
     notes: SentenceNotes,
 }
@@ -88,7 +98,7 @@ impl Rows {
         }
         let corpus = Corpus::encode(tokenizer, texts)?;
         let room = length - AROUND;
-        let (mut notes, mut short) = (SentenceNotes::default(), std::collections::BTreeMap::new());
+        let (mut notes, mut short) = (SentenceNotes::default(), BTreeMap::new());
         for (index, text) in texts.iter().enumerate() {
             let ids = corpus.document(index);
             notes.spelled_characters += tokenizer.spelled_characters(ids);

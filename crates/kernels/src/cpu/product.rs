@@ -78,9 +78,7 @@ impl<'a, T> Matrix<'a, T> {
     pub(crate) fn has_contiguous_rows(&self) -> bool {
         self.column_stride == 1 || self.columns <= 1
     }
-}
 
-impl<'a, T> Matrix<'a, T> {
     /// A row whose neighbours are neighbours in memory.
     #[inline(always)]
     pub(crate) fn row(&self, row: usize) -> &'a [T] {

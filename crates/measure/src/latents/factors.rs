@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mixlab_data::{Documents, Grammar, GrammarLanguage, GrammarSentence};
-use mixlab_train::{Latents, TextVaeFolder, TrainError, Writing};
+use mixlab_train::{Latents, TextVaeFolder, TrainError, Writing, WrittenText, unheard};
 use serde::Serialize;
 
 /// On which sentences it is measured.
@@ -66,10 +66,8 @@ pub fn measure_factors(
             ),
         });
     }
-    let known: HashMap<String, Values> = (0..count)
-        .map(|index| grammar.sentence(index))
-        .map(|sentence| (sentence.text.clone(), values(&sentence)))
-        .collect();
+    let known: HashMap<String, usize> =
+        (0..count).map(|index| (grammar.sentence(index).text, index)).collect();
     let part = |first: usize| -> Vec<GrammarSentence> {
         (first..first + options.pairs).map(|index| grammar.sentence(index)).collect()
     };
@@ -86,10 +84,10 @@ pub fn measure_factors(
         .map(|layers| {
             let taken: Vec<usize> = layers.iter().map(|layer| layer - 1).collect();
             let mixed = from.with_layers_of(&to, &taken);
-            let written =
-                model.write(&mixed, &Writing::greedy(), &mut |_, _| std::ops::ControlFlow::Continue(()))?;
-            let outcomes: Vec<Option<Values>> =
-                written.iter().map(|text| known.get(&text.text).cloned()).collect();
+            let written = model.write(&mixed, &Writing::greedy(), &mut unheard)?;
+            let factors =
+                |text: &WrittenText| known.get(&text.text).map(|&index| values(&grammar.sentence(index)));
+            let outcomes: Vec<Option<Values>> = written.iter().map(factors).collect();
             Ok(report(layers, &pairs, &outcomes))
         })
         .collect()

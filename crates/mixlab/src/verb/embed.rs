@@ -52,7 +52,7 @@ pub struct Embed {
 
 impl Embed {
     pub fn run(self) -> Result<Exit, Failure> {
-        self.check()?;
+        ProgramError::check_least("--batch-tokens", self.batch_tokens, 1)?;
         let target = self.target.check()?;
         let device = self.device.device.device();
         let folder = EmbedderFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
@@ -63,7 +63,7 @@ impl Embed {
         let interrupt = if self.target.out.is_some() { Interrupt::on_signals()? } else { Interrupt::new() };
         let mut repeated = Repeated::default();
         loop {
-            let window = texts.by_ref().take(WINDOW).collect::<Result<Vec<String>, _>>()?;
+            let window = next_texts(&mut texts, WINDOW)?;
             if window.is_empty() {
                 break;
             }
@@ -81,14 +81,6 @@ impl Embed {
         Ok(Exit::Done)
     }
 
-    fn check(&self) -> Result<(), Failure> {
-        if self.batch_tokens == 0 {
-            let (found, expected) = ("0".to_owned(), "1 or more".to_owned());
-            return Err(ProgramError::Argument { argument: "--batch-tokens", found, expected }.into());
-        }
-        Ok(())
-    }
-
     fn report(&self, embedder: &TextEmbedder, repeated: usize, width: usize) {
         let rows = embedder.rows();
         if let Some(out) = &self.target.out {
@@ -101,6 +93,11 @@ impl Embed {
             ));
         }
     }
+}
+
+/// At most so many of the texts that are left.
+pub fn next_texts(texts: &mut Texts, most: usize) -> Result<Vec<String>, Failure> {
+    Ok(texts.by_ref().take(most).collect::<Result<_, _>>()?)
 }
 
 /// The texts of a file, or the lines of standard input for `-`.

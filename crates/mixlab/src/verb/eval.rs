@@ -8,7 +8,9 @@ mod text_vae;
 use std::path::PathBuf;
 
 use clap::Args;
-use mixlab_data::{Corpus, DataConfig, Documents, EvaluationData, EvaluationOptions, load};
+use mixlab_data::{
+    Corpus, DataConfig, DocumentSeparator, Documents, EvaluationData, EvaluationOptions, load,
+};
 use mixlab_nn::LanguageModel;
 use mixlab_nn::seq2seq::SequenceToSequence;
 use mixlab_train::{
@@ -140,7 +142,7 @@ impl Eval {
         }
         let device = self.device.device.device();
         let folder: ModelFolder = ModelFolder::load(&path, &device)?;
-        let text = self.text(run.as_ref())?;
+        let text = self.text(run.as_ref(), DocumentSeparator::File)?;
         let bytes = text.bytes();
         let corpus = Corpus::encode(&folder.tokenizer, &text)?;
         let options = self.options(run.as_ref(), folder.config.length);
@@ -161,8 +163,8 @@ impl Eval {
         Ok(Exit::Done)
     }
 
-    /// The files, or what the run held out.
-    fn text(&self, run: Option<&Config>) -> Result<Documents, Failure> {
+    /// The files, plain text among them divided so, or what the run held out.
+    fn text(&self, run: Option<&Config>, separator: DocumentSeparator) -> Result<Documents, Failure> {
         if let (true, Some(config)) = (self.files.is_empty(), run) {
             return Ok(load(&config.data)?.evaluate);
         }
@@ -174,6 +176,7 @@ impl Eval {
             train: self.files.clone(),
             evaluate_fraction: 0.0,
             text_field: self.text_field.clone(),
+            document_separator: separator,
             ..DataConfig::default()
         };
         Ok(load(&all)?.train)

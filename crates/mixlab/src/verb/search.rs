@@ -70,10 +70,7 @@ struct Found<'a> {
 
 impl Search {
     pub fn run(self) -> Result<Exit, Failure> {
-        if self.k == 0 {
-            let (found, expected) = ("0".to_owned(), "1 or more".to_owned());
-            return Err(ProgramError::Argument { argument: "-k", found, expected }.into());
-        }
+        ProgramError::check_least("-k", self.k, 1)?;
         let queries = self.queries()?;
         let device = self.device.device.device();
         let folder = EmbedderFolder::load(&ModelFolder::locate(&self.model)?, &device)?;

@@ -12,11 +12,9 @@
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 use mixlab_core::Key;
-use mixlab_kernels::Mask;
-use mixlab_nn::Context;
 use mixlab_nn::latent::TextVae;
 
-use super::loss::Draws;
+use super::loss::{decoded, draw_latents};
 use super::{LatentNoise, Posterior, TextVaeBatch};
 
 /// Logits that are held at once.
@@ -34,8 +32,7 @@ pub struct Evidence {
 /// One draw with `key` for every text.
 pub fn evidence(model: &TextVae, batch: &TextVaeBatch, posterior: &Posterior, key: Key) -> Evidence {
     let noise = LatentNoise { key, samples: &batch.context().samples };
-    let mut draws = Draws::new(posterior, Some(noise));
-    let encoded = model.encode(batch.text(), batch.context(), |index, made_of| draws.draw(index, made_of));
+    let (encoded, _) = draw_latents(model, batch, posterior, Some(noise));
     let mut log_ratio = vec![0.0; batch.lengths().len()];
     for (made_of, latent) in encoded.posteriors.iter().zip(&encoded.latents) {
         let ratios = posterior.log_density_ratio(made_of.clone(), latent.clone());
@@ -49,8 +46,7 @@ pub fn evidence(model: &TextVae, batch: &TextVaeBatch, posterior: &Posterior, ke
 /// # Panics
 /// If there are not as many latents as layers with one.
 pub fn log_likelihood(model: &TextVae, batch: &TextVaeBatch, latents: &[Tensor<2>]) -> Vec<f64> {
-    let context = Context { mask: Mask::default(), ..batch.context().clone() };
-    let hidden = model.decode(latents, batch.target().inputs(), &context);
+    let hidden = decoded(model, batch, latents);
     let [rows, count, _] = hidden.dims();
     let targets: Tensor<2, Int> = batch.text().narrow(1, 1, count);
     let vocabulary = model.output_weight().0.dims()[0];

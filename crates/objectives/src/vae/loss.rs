@@ -13,7 +13,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use mixlab_core::{Key, Precision};
 use mixlab_kernels::Mask;
 use mixlab_nn::Context;
-use mixlab_nn::latent::{Moments, TextVae};
+use mixlab_nn::latent::{Encoded, Moments, TextVae};
 
 use super::{Drawn, LatentNoise, Posterior};
 use crate::language::{LanguageBatch, hidden_loss};
@@ -153,8 +153,7 @@ pub fn text_vae_loss(
     normaliser: f64,
 ) -> TextVaeLoss {
     let noise = key.map(|key| LatentNoise { key, samples: &batch.context.samples });
-    let mut draws = Draws::new(posterior, noise);
-    let encoded = model.encode(batch.text(), &batch.context, |index, made_of| draws.draw(index, made_of));
+    let (encoded, draws) = draw_latents(model, batch, posterior, noise);
     let cross_entropy = reconstruction_loss(model, batch, &encoded.latents);
     draws.loss(cross_entropy, weight.beta / normaliser, weight.free_bits, encoded.moments)
 }
@@ -164,33 +163,54 @@ pub fn text_vae_loss(
 /// # Panics
 /// If there are not as many latents as layers with one.
 pub fn reconstruction_loss(model: &TextVae, batch: &TextVaeBatch, latents: &[Tensor<2>]) -> Tensor<1> {
+    hidden_loss(model.output_weight(), decoded(model, batch, latents), &batch.target)
+}
+
+/// Final hidden vectors `[b, n − 1, d]` of the decoder for a batch.
+pub(super) fn decoded(model: &TextVae, batch: &TextVaeBatch, latents: &[Tensor<2>]) -> Tensor<3> {
     // What follows a text's end has no weight.
     let context = Context { mask: Mask::default(), ..batch.context.clone() };
-    let hidden = model.decode(latents, batch.target.inputs(), &context);
-    hidden_loss(model.output_weight(), hidden, &batch.target)
+    model.decode(latents, batch.target.inputs(), &context)
+}
+
+/// What the encoder says of a batch, with its latents as they are drawn with `noise`, or are their means without.
+pub fn draw_latents<'a>(
+    model: &TextVae,
+    batch: &TextVaeBatch,
+    posterior: &'a Posterior,
+    noise: Option<LatentNoise<'a>>,
+) -> (Encoded, Draws<'a>) {
+    let mut draws = Draws::new(posterior, noise);
+    let encoded = model.encode(batch.text(), &batch.context, |index, made_of| draws.draw(index, made_of));
+    (encoded, draws)
 }
 
 /// The latents of a batch as they are drawn, layer after layer.
-pub(super) struct Draws<'a> {
+pub struct Draws<'a> {
     posterior: &'a Posterior,
     noise: Option<LatentNoise<'a>>,
     drawn: Vec<Drawn>,
 }
 
 impl<'a> Draws<'a> {
-    pub fn new(posterior: &'a Posterior, noise: Option<LatentNoise<'a>>) -> Self {
+    pub(super) fn new(posterior: &'a Posterior, noise: Option<LatentNoise<'a>>) -> Self {
         Draws { posterior, noise, drawn: Vec::new() }
     }
 
+    /// The draws of every layer, the lowest first.
+    pub fn into_drawn(self) -> Vec<Drawn> {
+        self.drawn
+    }
+
     /// The latents numbered `index`.
-    pub fn draw(&mut self, index: usize, made_of: Tensor<2>) -> Tensor<2> {
+    pub(super) fn draw(&mut self, index: usize, made_of: Tensor<2>) -> Tensor<2> {
         let drawn = self.posterior.draw(index, made_of, self.noise);
         self.drawn.push(drawn.clone());
         drawn.latent
     }
 
     /// The cross-entropy with `weight` times the divergences, of which `free_bits` cost nothing.
-    pub fn loss(
+    pub(super) fn loss(
         &self,
         cross_entropy: Tensor<1>,
         weight: f64,

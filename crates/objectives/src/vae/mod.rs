@@ -15,7 +15,10 @@ mod von_mises_fisher;
 pub use annealing::{AnnealingConfig, ConcentrationAnnealingConfig};
 pub use bessel::{bessel_ratio, log_scaled_bessel};
 pub use evidence::{Evidence, evidence, log_likelihood, log_mean_exp};
-pub use loss::{DivergenceWeight, Filling, TextVaeBatch, TextVaeLoss, reconstruction_loss, text_vae_loss};
+pub use loss::{
+    DivergenceWeight, Draws, Filling, TextVaeBatch, TextVaeLoss, draw_latents, reconstruction_loss,
+    text_vae_loss,
+};
 pub use posterior::{Drawn, LatentNoise, Posterior, PosteriorConfig, Sampler};
 pub use power_spherical::PowerSpherical;
 pub use reference::reference_text_vae_loss;

@@ -6,13 +6,11 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use mixlab_core::{Key, Purpose};
-use mixlab_data::SentenceBatch;
+use mixlab_data::{Enclosure, SentenceBatch};
 use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::latent::{Moments, TextVae};
 use mixlab_nn::{Mode, add_gradients, parameter_gradients};
-use mixlab_objectives::vae::{
-    DivergenceWeight, Posterior, TextVaeLoss, reference_text_vae_loss, text_vae_loss,
-};
+use mixlab_objectives::vae::{Posterior, TextVaeLoss, reference_text_vae_loss, text_vae_loss};
 
 use super::{Evaluation, Task, Update};
 use crate::learner::{Learner, LearnerState};
@@ -20,8 +18,8 @@ use crate::metrics::TextVaeTerms;
 use crate::model_folder::{ModelDescription, write_model};
 use crate::storage::StagedFolder;
 use crate::text_vae::{
-    Alarms, Latents, Reading, SentenceWriter, TextVaeConfig, TextVaeData, UsageOptions, Writing,
-    evaluation_key, latent_use, unheard,
+    Alarms, Latents, Reading, Returned, SentenceWriter, TextVaeConfig, TextVaeData, UsageOptions, Writing,
+    evaluation_key, latent_use, total, unheard,
 };
 use crate::{Config, Description, TrainError};
 
@@ -108,9 +106,9 @@ impl TextVaeTask {
             (0..self.config.train.accumulation).map(|micro| self.data.train.batch(step, micro)).collect();
         let normaliser = batches.iter().map(|batch| self.targets(batch)).sum::<usize>().max(1) as f64;
         let sentences = batches.iter().map(|batch| batch.rows.len()).sum::<usize>() as f64;
-        let weight = self.objective.weight(step, self.config.train.steps);
-        let (device, model) = (self.device.clone().autodiff(), self.learner.model());
         let steps = self.config.train.steps;
+        let weight = self.objective.weight(step, steps);
+        let (device, model) = (self.device.clone().autodiff(), self.learner.model());
         let posterior = match self.objective.posterior(step, steps) {
             same if same == self.objective.posterior => self.posterior.clone(),
             other => other.init(self.objective.latent.width),
@@ -133,7 +131,7 @@ impl TextVaeTask {
             add_gradients(&mut gradients, computed);
             update.loss += loss.into_scalar::<f64>();
             cross_entropy += nats.into_scalar::<f64>();
-            divergence += divergences.into_iter().map(|nats| nats.sum().into_scalar::<f64>()).sum::<f64>();
+            divergence += divergences.iter().map(total).sum::<f64>();
             moments = of_batch;
         }
         update.terms = Some(TextVaeTerms {
@@ -159,21 +157,16 @@ impl TextVaeTask {
     fn exact(&self, model: &TextVae) -> Result<Option<f64>, TrainError> {
         let Some(data) = &self.data.evaluation else { return Ok(None) };
         let (reading, writer) = (self.reading(&self.posterior, &self.device), self.writer(model));
-        let (mut exact, mut count) = (0, 0);
+        let mut returned = Returned::default();
         for index in 0..data.batches() {
-            if count >= WRITTEN {
+            let sentences = data.batch(index).first(WRITTEN - returned.count());
+            if sentences.rows.is_empty() {
                 break;
             }
-            let mut sentences = data.batch(index);
-            sentences.rows.truncate(WRITTEN - count);
-            sentences.samples.truncate(WRITTEN - count);
             let latents = reading.read(model, &reading.measured(&sentences), None).latents;
-            let written = writer.write(&latents, 0, &Writing::greedy(), &mut unheard)?;
-            let same = sentences.rows.iter().zip(&written);
-            exact += same.filter(|(row, text)| text.ended && text.tokens == row[1..row.len() - 1]).count();
-            count += sentences.rows.len();
+            returned.add(writer, &sentences.rows, &latents)?;
         }
-        Ok(Some(exact as f64 / count.max(1) as f64))
+        Ok(Some(returned.exact()))
     }
 }
 
@@ -196,11 +189,9 @@ impl Task for TextVaeTask {
         for index in 0..data.batches() {
             let sentences = data.batch(index);
             let batch = reading.measured(&sentences);
-            let found =
-                text_vae_loss(&model, &batch, &self.posterior, Some(key), DivergenceWeight::default(), 1.0);
-            cross_entropy += found.cross_entropy.into_scalar::<f64>();
-            divergence +=
-                found.divergences.into_iter().map(|nats| nats.sum().into_scalar::<f64>()).sum::<f64>();
+            let read = reading.read(&model, &batch, Some(key));
+            cross_entropy += read.reconstruction(&model, &batch);
+            divergence += read.divergence();
             targets += sentences.targets();
         }
         let count = data.sentences() as f64;
@@ -228,15 +219,13 @@ impl Task for TextVaeTask {
     fn sample(&self, step: u64) -> Result<Option<String>, TrainError> {
         let model = self.learner.outcome();
         let (reading, writer) = (self.reading(&self.posterior, &self.device), self.writer(&model));
-        let write = |latents: &[Tensor<2>]| writer.write(latents, 0, &Writing::greedy(), &mut unheard);
+        let write = |latents: &[Tensor<2>]| writer.write(latents, &Writing::greedy(), &mut unheard);
         let mut lines = Vec::new();
         if let Some(data) = &self.data.evaluation {
-            let mut sentences = data.batch(0);
-            sentences.rows.truncate(SHOWN);
-            sentences.samples.truncate(SHOWN);
+            let sentences = data.batch(0).first(SHOWN);
             let latents = reading.read(&model, &reading.measured(&sentences), None).latents;
             for (row, back) in sentences.rows.iter().zip(write(&latents)?) {
-                lines.push(format!("sentence: {}", self.data.tokenizer.decode(&row[1..row.len() - 1])));
+                lines.push(format!("sentence: {}", self.data.tokenizer.decode(Enclosure::text(row))));
                 lines.push(format!("returned: {}", back.text));
             }
         }

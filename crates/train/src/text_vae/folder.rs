@@ -9,11 +9,11 @@ use mixlab_nn::latent::TextVae;
 use mixlab_objectives::vae::{Posterior, PosteriorConfig};
 
 use super::reading::Reading;
-use super::{Latents, Piece, ReceivePiece, SentenceWriter, TextVaeConfig, Writing, WrittenText};
+use super::{Latents, ReceivePiece, SentenceWriter, TextVaeConfig, Writing, WrittenText};
 use crate::model_folder::ModelFolder;
 use crate::{ObjectiveConfig, TrainError};
 
-/// Texts that go through the model at once.
+/// Texts that go through the encoder at once.
 const BATCH: usize = 64;
 
 /// How latents are drawn from their posteriors.
@@ -106,23 +106,8 @@ impl TextVaeFolder {
         writing: &Writing,
         receive: ReceivePiece<'_>,
     ) -> Result<Vec<WrittenText>, TrainError> {
-        let writer = self.writer();
-        let mut texts = Vec::with_capacity(latents.rows());
-        let mut broken = false;
-        for first in (0..latents.rows()).step_by(BATCH) {
-            let rows = latents.select(first..(first + BATCH).min(latents.rows()));
-            let tensors = rows.tensors(&self.device, self.folder.config.precision);
-            let mut passed_on = |row: usize, piece: Piece<'_>| {
-                let flow = receive(first + row, piece);
-                broken |= flow.is_break();
-                flow
-            };
-            texts.extend(writer.write(&tensors, first as u64, writing, &mut passed_on)?);
-            if broken {
-                break;
-            }
-        }
-        Ok(texts)
+        let latents = latents.tensors(&self.device, self.folder.config.precision);
+        self.writer().write(&latents, writing, receive)
     }
 
     pub(super) fn reading<'a>(&'a self, posterior: &'a Posterior) -> Reading<'a> {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use burn::tensor::Tensor;
 use mixlab_core::Key;
 use mixlab_data::SentenceEvaluation;
-use mixlab_objectives::text_quality::{TextTokens, bleu, distinct, self_bleu};
-use mixlab_objectives::vae::{evidence, log_mean_exp, reconstruction_loss};
+use mixlab_objectives::text_quality::{TextTokens, distinct, self_bleu};
+use mixlab_objectives::vae::{evidence, log_mean_exp};
 use serde::Serialize;
 
-use super::reading::{evaluation_key, total};
+use super::reading::evaluation_key;
+use super::returned::{Reconstruction, Returned};
 use super::usage::{UsageOptions, latent_use};
-use super::{LatentUse, Latents, TextVaeFolder, Writing, WrittenText, unheard};
+use super::{LatentUse, Latents, TextVaeFolder, Writing, unheard};
 use crate::TrainError;
 
 /// How much is measured.
@@ -74,17 +74,6 @@ pub struct Bound {
     pub perplexity: f64,
 }
 
-/// How well sentences come back, each token the most probable one.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Reconstruction {
-    /// Share of sentences that come back exactly.
-    pub exact: f64,
-    /// Share of tokens, ends included, that come back at their place.
-    pub tokens: f64,
-    /// BLEU, 0 to 100; of characters where the script has no spaces.
-    pub bleu: f64,
-}
-
 /// How texts are that were made up from the prior, each token the most probable one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Samples {
@@ -130,21 +119,21 @@ impl TextVaeFolder {
         let (mut reconstruction, mut divergence, mut tokens) = (0.0, 0.0, 0);
         let (mut means, mut draws) = (Returned::default(), Returned::default());
         let reading = self.reading(self.posterior());
-        let model = &self.folder.model;
+        let (model, writer) = (&self.folder.model, self.writer());
         for index in 0..data.batches() {
             let sentences = data.batch(index);
             let batch = reading.measured(&sentences);
             let drawn = reading.read(model, &batch, Some(key));
-            reconstruction += reconstruction_loss(model, &batch, &drawn.latents).into_scalar::<f64>();
-            divergence += drawn.divergences.iter().map(total).sum::<f64>();
+            reconstruction += drawn.reconstruction(model, &batch);
+            divergence += drawn.divergence();
             tokens += sentences.targets();
-            means.add(self, &sentences.rows, &reading.read(model, &batch, None).latents)?;
-            draws.add(self, &sentences.rows, &drawn.latents)?;
+            means.add(writer, &sentences.rows, &reading.read(model, &batch, None).latents)?;
+            draws.add(writer, &sentences.rows, &drawn.latents)?;
         }
         let count = data.sentences() as f64;
         let of_all = |nats: f64| nats / count;
         let usage = UsageOptions { sentences: EXCHANGED, whole: true };
-        let known: BTreeSet<Vec<Shape>> = means.originals.iter().map(|text| shape(text)).collect();
+        let known: BTreeSet<Vec<Shape>> = means.originals().iter().map(|text| shape(text)).collect();
         Ok(TextVaeQuality {
             sentences: data.sentences(),
             tokens,
@@ -169,9 +158,7 @@ impl TextVaeFolder {
         let reading = self.reading(self.posterior());
         let (mut sum, mut sentences, mut tokens) = (0.0, 0, 0);
         for index in 0..data.batches() {
-            let mut some = data.batch(index);
-            some.rows.truncate(options.bounded_sentences.saturating_sub(sentences));
-            some.samples.truncate(some.rows.len());
+            let some = data.batch(index).first(options.bounded_sentences.saturating_sub(sentences));
             if some.rows.is_empty() {
                 break;
             }
@@ -216,49 +203,6 @@ impl TextVaeFolder {
             distinct_2: distinct(&texts, 2, kind),
             self_bleu: self_bleu(&texts, kind),
         })
-    }
-}
-
-/// Sentences beside what came back of them.
-#[derive(Default)]
-struct Returned {
-    originals: Vec<String>,
-    texts: Vec<String>,
-    exact: usize,
-    right: usize,
-    tokens: usize,
-}
-
-impl Returned {
-    fn add(
-        &mut self,
-        model: &TextVaeFolder,
-        rows: &[Vec<u32>],
-        latents: &[Tensor<2>],
-    ) -> Result<(), TrainError> {
-        let writer = model.writer();
-        let written = writer.write(latents, 0, &Writing::greedy(), &mut unheard)?;
-        for (row, WrittenText { text, tokens, ended, .. }) in rows.iter().zip(written) {
-            let original = &row[1..row.len() - 1];
-            self.exact += usize::from(ended && tokens == original);
-            self.right += original.iter().zip(&tokens).filter(|(a, b)| a == b).count();
-            self.right += usize::from(ended && tokens.len() == original.len());
-            self.tokens += row.len() - 1;
-            self.originals.push(writer.tokenizer.decode(original));
-            self.texts.push(text);
-        }
-        Ok(())
-    }
-
-    fn finish(&self) -> Reconstruction {
-        let [texts, originals] = [&self.texts, &self.originals]
-            .map(|texts| texts.iter().map(String::as_str).collect::<Vec<&str>>());
-        let kind = TextTokens::suiting(originals.iter().copied());
-        Reconstruction {
-            exact: self.exact as f64 / self.texts.len().max(1) as f64,
-            tokens: self.right as f64 / self.tokens.max(1) as f64,
-            bleu: bleu(&texts, &originals, kind).score,
-        }
     }
 }
 

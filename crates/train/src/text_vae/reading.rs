@@ -6,7 +6,9 @@ use mixlab_data::{Enclosure, SentenceBatch};
 use mixlab_kernels::Mask;
 use mixlab_nn::latent::TextVae;
 use mixlab_nn::{Context, Mode};
-use mixlab_objectives::vae::{Drawn, Filling, LatentNoise, Posterior, TextVaeBatch};
+use mixlab_objectives::vae::{
+    Filling, LatentNoise, Posterior, TextVaeBatch, draw_latents, reconstruction_loss,
+};
 
 /// Where and how sentences become tensors.
 #[derive(Clone, Copy)]
@@ -56,12 +58,8 @@ impl Reading<'_> {
     /// The latents of sentences, drawn with `key` or along their means without one.
     pub fn read(&self, model: &TextVae, batch: &TextVaeBatch, key: Option<Key>) -> Read {
         let noise = key.map(|key| LatentNoise { key, samples: &batch.context().samples });
-        let mut drawn: Vec<Drawn> = Vec::new();
-        let encoded = model.encode(batch.text(), batch.context(), |index, made_of| {
-            let draw = self.posterior.draw(index, made_of, noise);
-            drawn.push(draw.clone());
-            draw.latent
-        });
+        let (encoded, draws) = draw_latents(model, batch, self.posterior, noise);
+        let drawn = draws.into_drawn();
         Read {
             latents: encoded.latents,
             means: drawn.iter().map(|draw| draw.mean.clone()).collect(),
@@ -71,12 +69,24 @@ impl Reading<'_> {
     }
 }
 
+impl Read {
+    /// Nats of all texts given these latents.
+    pub fn reconstruction(&self, model: &TextVae, batch: &TextVaeBatch) -> f64 {
+        reconstruction_loss(model, batch, &self.latents).into_scalar::<f64>()
+    }
+
+    /// Nats of divergence of all texts and layers.
+    pub fn divergence(&self) -> f64 {
+        self.divergences.iter().map(total).sum()
+    }
+}
+
 /// The key of the draws that are measured: the same in every evaluation of a run.
 pub(crate) fn evaluation_key(seed: u64) -> Key {
     Key::root(seed).purpose(Purpose::Sample).site("evaluation")
 }
 
 /// The sum of a tensor's numbers.
-pub(super) fn total(x: &Tensor<2>) -> f64 {
+pub(crate) fn total(x: &Tensor<2>) -> f64 {
     x.clone().sum().into_scalar::<f64>()
 }

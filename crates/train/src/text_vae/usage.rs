@@ -125,7 +125,9 @@ impl Sums {
         let other: Vec<Tensor<2>> = read.latents.iter().map(next_row).collect();
         self.all += cost(&other) - plain;
         let layers = read.latents.len();
-        for sums in [&mut self.other, &mut self.prior, &mut self.without_others, &mut self.divergences] {
+        let always = [&mut self.other, &mut self.divergences];
+        let for_the_whole = [&mut self.prior, &mut self.without_others];
+        for sums in always.into_iter().chain(for_the_whole.into_iter().filter(|_| whole)) {
             sums.resize(layers, 0.0);
         }
         for sums in [&mut self.means, &mut self.posteriors, &mut self.latents] {
@@ -150,10 +152,6 @@ impl Sums {
             self.latents[layer].push(read.latents[layer].clone());
         }
         self.sentences += batch.lengths().len();
-        if !whole {
-            self.prior.clear();
-            self.without_others.clear();
-        }
     }
 
     fn finish(self, reading: &Reading<'_>) -> LatentUse {

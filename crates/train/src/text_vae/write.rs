@@ -121,7 +121,7 @@ impl<'a> OpenText<'a> {
 }
 
 impl SentenceWriter<'_> {
-    /// Writes a text from each row of `latents`, `[b, latent]` of every layer. The rows are numbered from `first`. `receive` is told
+    /// Writes a text from each row of `latents`, `[b, latent]` of every layer. `receive` is told
     /// what is certain of each text as soon as it is; of a text that is cut at the most tokens the end is told last.
     ///
     /// # Errors
@@ -129,20 +129,15 @@ impl SentenceWriter<'_> {
     pub fn write(
         &self,
         latents: &[Tensor<2>],
-        first: u64,
         writing: &Writing,
         receive: ReceivePiece<'_>,
     ) -> Result<Vec<WrittenText>, TrainError> {
         let rows = latents[0].dims()[0];
-        let groups: Vec<(usize, Vec<Tensor<2>>)> = (0..rows)
-            .step_by(TEXTS_TOGETHER)
-            .map(|start| {
-                let count = TEXTS_TOGETHER.min(rows - start);
-                (start, latents.iter().map(|latent| latent.clone().narrow(0, start, count)).collect())
-            })
-            .collect();
         let (receive, stopped) = (Mutex::new(receive), AtomicBool::new(false));
-        let write = |(start, latents): (usize, Vec<Tensor<2>>)| {
+        let write = |&start: &usize| {
+            let count = TEXTS_TOGETHER.min(rows - start);
+            let latents: Vec<Tensor<2>> =
+                latents.iter().map(|latent| latent.clone().narrow(0, start, count)).collect();
             let mut told = |row: usize, piece: Piece<'_>| {
                 if stopped.load(Ordering::Relaxed) {
                     return ControlFlow::Break(());
@@ -155,13 +150,23 @@ impl SentenceWriter<'_> {
             };
             match writing {
                 Writing::Draw { sampling, seed } => {
-                    self.draw(&latents, (first + start as u64, *seed), sampling, &mut told)
+                    self.draw(&latents, (start as u64, *seed), sampling, &mut told)
                 }
                 Writing::Search { beams } => self.search(&latents, *beams, &mut told),
             }
         };
-        let written: Vec<Vec<WrittenText>> = groups.into_par_iter().map(write).collect::<Result<_, _>>()?;
-        Ok(written.into_iter().flatten().collect())
+        let starts: Vec<usize> = (0..rows).step_by(TEXTS_TOGETHER).collect();
+        let mut texts = Vec::with_capacity(rows);
+        // As many as there are threads, and then the next: a listener hears the first texts first.
+        for together in starts.chunks(rayon::current_num_threads()) {
+            if stopped.load(Ordering::Relaxed) {
+                break;
+            }
+            let written: Vec<Vec<WrittenText>> =
+                together.par_iter().map(write).collect::<Result<_, TrainError>>()?;
+            texts.extend(written.into_iter().flatten());
+        }
+        Ok(texts)
     }
 
     /// The most tokens of a text with its end.

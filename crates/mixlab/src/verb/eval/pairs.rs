@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mixlab_data::{Corpus, DataConfig, EvaluationData, Pairs, load_pairs, read_pairs};
+use mixlab_data::{Corpus, DataConfig, DocumentSeparator, EvaluationData, Pairs, load_pairs, read_pairs};
 use mixlab_train::{Config, Folded, HeldOutPairs, ModelFolder, ObjectiveConfig, Writer, evaluate_pairs};
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ impl Eval {
     ) -> Result<HeldOutPairs, Failure> {
         let (shape, tokenizer) = (folder.config.pair_shape(), &folder.tokenizer);
         if let ObjectiveConfig::SpanCorruption { spans } = folder.config.objective {
-            let corpus = Corpus::encode(tokenizer, &self.text(run)?)?;
+            let corpus = Corpus::encode(tokenizer, &self.text(run, DocumentSeparator::File)?)?;
             let text = EvaluationData::new(corpus, tokenizer, self.options(run, folder.config.length))?;
             return Ok(HeldOutPairs::spans(text, spans, tokenizer.clone(), shape));
         }

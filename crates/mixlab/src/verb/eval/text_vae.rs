@@ -2,25 +2,25 @@
 
 use std::path::Path;
 
-use mixlab_data::{DataConfig, DocumentSeparator, Documents, load};
-use mixlab_train::{
-    Bound, Config, LatentUse, QualityOptions, Reconstruction, TextVaeFolder, TextVaeQuality, describe_notes,
-};
+use mixlab_data::DocumentSeparator;
+use mixlab_train::{Bound, Config, LatentUse, QualityOptions, Reconstruction, TextVaeFolder, TextVaeQuality};
 
 use super::Eval;
 use crate::failure::{Exit, Failure, ProgramError};
-use crate::output::{columns, print_report, tell};
+use crate::output::{columns, print_report};
+use crate::verb::vae::tell_notes;
 
 impl Eval {
     pub(super) fn run_text_vae(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {
         let device = self.device.device.device();
         let folder = TextVaeFolder::load(path, &device)?;
-        let texts = self.sentences(run)?;
+        let texts = self.text(run, DocumentSeparator::Line)?;
+        if texts.is_empty() {
+            return Err(ProgramError::NothingToMeasure { path: self.model.clone() }.into());
+        }
         let batch = self.batch.or(run.map(|config| config.evaluate.batch)).unwrap_or(64);
         let data = folder.sentences(&texts, batch)?;
-        for note in describe_notes(data.notes(), data.sentences(), folder.length()) {
-            tell(&format!("note: {note}"));
-        }
+        tell_notes(data.notes(), data.sentences(), folder.length());
         let defaults = QualityOptions::default();
         let options = QualityOptions {
             draws: self.draws.unwrap_or(defaults.draws),
@@ -30,26 +30,6 @@ impl Eval {
         };
         print_report(&folder.quality(&data, options)?, self.json, describe)?;
         Ok(Exit::Done)
-    }
-
-    /// The files, a line a sentence, or what the run held out.
-    fn sentences(&self, run: Option<&Config>) -> Result<Documents, Failure> {
-        let nothing = || ProgramError::NothingToMeasure { path: self.model.clone() };
-        let texts = match (self.files.is_empty(), run) {
-            (true, None) => return Err(nothing().into()),
-            (true, Some(config)) => load(&config.data)?.evaluate,
-            (false, _) => {
-                let files = DataConfig {
-                    train: self.files.clone(),
-                    evaluate_fraction: 0.0,
-                    text_field: self.text_field.clone(),
-                    document_separator: DocumentSeparator::Line,
-                    ..DataConfig::default()
-                };
-                load(&files)?.train
-            }
-        };
-        if texts.is_empty() { Err(nothing().into()) } else { Ok(texts) }
     }
 }
 

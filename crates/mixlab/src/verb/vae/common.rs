@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use mixlab_data::{Documents, Texts};
+use mixlab_data::{Documents, SentenceNotes};
 use mixlab_train::{
     Draw, EncodedTexts, Latents, ModelFolder, Piece, SamplingConfig, TextVaeFolder, Writing, WrittenText,
-    describe_notes,
+    describe_notes, unheard,
 };
 use serde::Serialize;
 
@@ -63,13 +63,10 @@ pub struct Decoding {
 impl Decoding {
     fn writing(&self) -> Result<Writing, Failure> {
         match self.beams {
-            Some(0) => Err(ProgramError::Argument {
-                argument: "--beams",
-                found: "0".to_owned(),
-                expected: "1 or more".to_owned(),
+            Some(beams) => {
+                ProgramError::check_least("--beams", beams, 1)?;
+                Ok(Writing::Search { beams })
             }
-            .into()),
-            Some(beams) => Ok(Writing::Search { beams }),
             None => {
                 let sampling =
                     SamplingConfig { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p };
@@ -79,8 +76,8 @@ impl Decoding {
         }
     }
 
-    /// Writes a text from each row of latents and prints it, as soon as it is certain unless as JSON. `note` gives what stands in front of a
-    /// text, and what is added to its JSON.
+    /// Writes a text from each row of latents and prints it, as soon as it is certain unless as JSON.
+    /// `note` gives what stands in front of a text, and what is added to its JSON.
     pub fn print<N: Serialize>(
         &self,
         model: &TextVaeFolder,
@@ -89,7 +86,7 @@ impl Decoding {
     ) -> Result<(), Failure> {
         let writing = self.writing()?;
         if self.json {
-            let written = model.write(latents, &writing, &mut |_, _| ControlFlow::Continue(()))?;
+            let written = model.write(latents, &writing, &mut unheard)?;
             for (row, text) in written.iter().enumerate() {
                 print_line(text, note(row).json)?;
             }
@@ -98,10 +95,7 @@ impl Decoding {
         let mut lines = Lines::new(|row| note(row).front);
         // The stream cannot carry an error out, so it is kept here.
         let mut printed: Result<(), ProgramError> = Ok(());
-        model.write(latents, &writing, &mut |row, piece| match lines
-            .receive(row, piece)
-            .and_then(|text| print(&text))
-        {
+        model.write(latents, &writing, &mut |row, piece| match print(&lines.receive(row, piece)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 printed = Err(error);
@@ -161,7 +155,7 @@ impl<F: Fn(usize) -> String> Lines<F> {
     }
 
     /// What can be printed now.
-    fn receive(&mut self, row: usize, piece: Piece<'_>) -> Result<String, ProgramError> {
+    fn receive(&mut self, row: usize, piece: Piece<'_>) -> String {
         let (text, done) = self.waiting.entry(row).or_default();
         match piece {
             Piece::Text(more) => text.push_str(more),
@@ -181,7 +175,7 @@ impl<F: Fn(usize) -> String> Lines<F> {
             self.current += 1;
             self.begun = false;
         }
-        Ok(out)
+        out
     }
 }
 
@@ -197,15 +191,15 @@ pub fn encode_texts(model: &TextVaeFolder, texts: &[&str], draw: Option<Draw>) -
     }
     let EncodedTexts { latents, notes } =
         model.encode(&texts.iter().copied().collect::<Documents>(), draw)?;
-    for note in describe_notes(notes, texts.len(), model.length()) {
-        tell(&format!("note: {note}"));
-    }
+    tell_notes(notes, texts.len(), model.length());
     Ok(latents)
 }
 
-/// The texts of a file, or the lines of standard input, some at a time.
-pub fn window(texts: &mut Texts, most: usize) -> Result<Vec<String>, Failure> {
-    Ok(texts.by_ref().take(most).collect::<Result<Vec<String>, _>>()?)
+/// Tells what became of `count` texts on their way into rows of `length` tokens.
+pub fn tell_notes(notes: SentenceNotes, count: usize, length: usize) {
+    for note in describe_notes(notes, count, length) {
+        tell(&format!("note: {note}"));
+    }
 }
 
 #[cfg(test)]
@@ -215,7 +209,7 @@ mod tests {
     #[test]
     fn texts_come_out_one_after_the_other_as_soon_as_they_can() {
         let mut lines = Lines::new(|row| format!("{row}: "));
-        let mut out = |row, piece| lines.receive(row, piece).unwrap();
+        let mut out = |row, piece| lines.receive(row, piece);
         assert_eq!(out(0, Piece::Text("a")), "0: a");
         assert_eq!(out(1, Piece::Text("x")), "");
         assert_eq!(out(1, Piece::End), "");

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mixlab_data::{Documents, SentenceNotes};
-use mixlab_train::{Draw, EncodedTexts, Interrupt, describe_notes};
+use mixlab_train::{Draw, EncodedTexts, Interrupt};
 
-use super::common::{Model, window};
+use super::common::{Model, tell_notes};
 use crate::failure::{Exit, Failure};
 use crate::output::tell;
 use crate::vectors::{VectorOutput, VectorTarget};
-use crate::verb::embed::open_texts;
+use crate::verb::embed::{next_texts, open_texts};
 
 /// Texts that are read, encoded and written at once.
 const WINDOW: usize = 2048;
@@ -63,7 +63,7 @@ impl Encode {
         let interrupt = if self.target.out.is_some() { Interrupt::on_signals()? } else { Interrupt::new() };
         let (mut rows, mut notes) = (0, SentenceNotes::default());
         loop {
-            let window = window(&mut texts, WINDOW)?;
+            let window = next_texts(&mut texts, WINDOW)?;
             if window.is_empty() {
                 break;
             }
@@ -82,9 +82,7 @@ impl Encode {
             notes = notes + more;
         }
         output.finish()?;
-        for note in describe_notes(notes, rows, model.length()) {
-            tell(&format!("note: {note}"));
-        }
+        tell_notes(notes, rows, model.length());
         if let Some(out) = &self.target.out {
             tell(&format!("wrote {}: latents of {rows} texts, {width} numbers each", out.display()));
         }

@@ -42,10 +42,7 @@ struct Share {
 
 impl Interpolate {
     pub fn run(self) -> Result<(), Failure> {
-        if self.steps < 2 {
-            let (found, expected) = (self.steps.to_string(), "2 or more".to_owned());
-            return Err(ProgramError::Argument { argument: "--steps", found, expected }.into());
-        }
+        ProgramError::check_least("--steps", self.steps, 2)?;
         let model = self.model.load()?;
         let ends = encode_texts(&model, &[&self.from, &self.to], None)?;
         let (way, arbitrary) = ends.between(0, 1, self.steps);

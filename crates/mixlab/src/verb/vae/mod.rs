@@ -13,6 +13,8 @@ mod swap;
 
 use clap::{Args, Subcommand};
 
+pub use common::tell_notes;
+
 use crate::failure::{Exit, Failure};
 
 /// Write texts from latents, and turn texts into latents, with a text VAE

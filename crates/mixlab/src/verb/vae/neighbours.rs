@@ -36,10 +36,7 @@ pub struct Neighbours {
 
 impl Neighbours {
     pub fn run(self) -> Result<(), Failure> {
-        if self.count == 0 {
-            let (found, expected) = ("0".to_owned(), "1 or more".to_owned());
-            return Err(ProgramError::Argument { argument: "--count", found, expected }.into());
-        }
+        ProgramError::check_least("--count", self.count, 1)?;
         let model = self.model.load()?;
         let draw = Draw { seed: self.decoding.seed, concentration: self.concentration, first: 0 };
         let latents = encode_texts(&model, &vec![self.text.as_str(); self.count], Some(draw))?;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::common::{Decoding, Model, Noted, encode_texts, window};
+use super::common::{Decoding, Model, Noted, encode_texts};
 use crate::failure::Failure;
-use crate::verb::embed::open_texts;
+use crate::verb::embed::{next_texts, open_texts};
 
 /// Texts that are read and written at once.
 const WINDOW: usize = 256;
@@ -45,7 +45,7 @@ impl Reconstruct {
         let model = self.model.load()?;
         let mut texts = open_texts(&self.file, &self.text_field)?;
         loop {
-            let window = window(&mut texts, WINDOW)?;
+            let window = next_texts(&mut texts, WINDOW)?;
             if window.is_empty() {
                 return Ok(());
             }

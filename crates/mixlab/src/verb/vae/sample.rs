@@ -25,10 +25,7 @@ pub struct Sample {
 
 impl Sample {
     pub fn run(self) -> Result<(), Failure> {
-        if self.count == 0 {
-            let (found, expected) = ("0".to_owned(), "1 or more".to_owned());
-            return Err(ProgramError::Argument { argument: "--count", found, expected }.into());
-        }
+        ProgramError::check_least("--count", self.count, 1)?;
         let model = self.model.load()?;
         let (latent, posterior) = (&model.objective.latent, &model.objective.posterior);
         let latents = Latents::from_prior(latent, posterior, self.count, self.decoding.seed);
