@@ -4,12 +4,13 @@ mod support_latent;
 
 use burn::tensor::{Int, Tensor};
 use mixlab_core::{Diagnose, Precision};
-use mixlab_nn::latent::{LatentConfig, PosteriorInput, TextVae};
+use mixlab_nn::latent::{Encoded, LatentConfig, PosteriorInput, TextVae};
 use mixlab_nn::mixer::{FlashConfig, GauConfig, MixerConfig, NormaliserConfig};
 use mixlab_nn::position::RelativeBiasConfig;
 use mixlab_nn::{Context, Mode, ModelConfig, parameter_values, with_parameters};
 use support_latent::{
-    BATCH, LATENT, LATENTS, LENGTH, Single, config, gau, ids, latents, model, normalised_model, numbers, text,
+    BATCH, LATENT, LATENTS, LENGTH, Single, config, gau, ids, latents, model, normalised_model, numbers,
+    text, whitened_model,
 };
 
 fn gap(a: &Tensor<3>, b: &Tensor<3>) -> f64 {
@@ -145,7 +146,7 @@ fn where_the_text_begins_does_not_tell_its_length() {
 #[test]
 fn what_cannot_be_is_refused() {
     let refused = |config: ModelConfig, layers, width| {
-        let latent = LatentConfig { layers, width };
+        let latent = LatentConfig { layers, width, ..LatentConfig::default() };
         let posterior = PosteriorInput { numbers: 4, mean_scale: None };
         let error = config
             .build_text_vae(&latent, posterior, 9, 1, &Default::default(), Precision::F64)
@@ -184,24 +185,54 @@ fn means_are_normalised_over_texts() {
         let spread = numbers((means.clone() * means.clone()).mean_dim(0));
         assert_near("mean", &mean, &shift(index));
         for (c, (mean, square)) in mean.iter().zip(spread).enumerate() {
-            let variance = numbers(found.moments[index].variance.clone())[c];
+            let variance = numbers(found.moments[index].spread.clone())[c];
             // What ε takes away of the spread.
             let expected = scale * scale * variance / (variance + 1e-5);
             assert!((square - mean * mean - expected).abs() < 1e-12, "{index}.{c}");
         }
     }
+    assert_alone_as_among(&model, &texts, &found, draw);
+}
+
+/// By the moments of a batch a text alone is what it was in it.
+fn assert_alone_as_among(
+    model: &TextVae,
+    texts: &Tensor<2, Int>,
+    among: &Encoded,
+    draw: impl Fn(usize, Tensor<2>) -> Tensor<2>,
+) {
     let running = model.running_moments();
-    let values = running.iter().zip(&found.moments).flat_map(|((path, _), moments)| {
-        [
-            (format!("{path}.mean"), moments.mean.clone()),
-            (format!("{path}.variance"), moments.variance.clone()),
-        ]
+    assert_eq!(running.len(), among.moments.len());
+    let values = running.into_iter().zip(&among.moments).flat_map(|(([mean, spread], _), moments)| {
+        [(mean, moments.mean.clone()), (spread, moments.spread.clone())]
     });
     let model = with_parameters(model.clone(), values.collect());
-    let alone = model.encode(texts.narrow(0, 3, 1), &Context::evaluation(1, false), draw);
-    for (alone, among) in alone.posteriors.iter().zip(&found.posteriors) {
+    let alone = model.encode(texts.clone().narrow(0, 3, 1), &Context::evaluation(1, false), draw);
+    for (alone, among) in alone.posteriors.iter().zip(&among.posteriors) {
         assert_near("alone", &numbers(alone.clone()), &numbers(among.clone().narrow(0, 3, 1)));
     }
+}
+
+/// Whitened means lie around 0 in training, closer to a ball than what they were made of, and the moments say by what they were brought there.
+#[test]
+fn means_are_whitened_over_texts() {
+    let model = whitened_model(&config());
+    let texts = Tensor::cat((0..12).map(|seed| text(seed).0).collect(), 0);
+    let rows = texts.dims()[0];
+    let training = Context { mode: Mode::Train, ..Context::evaluation(rows, false) };
+    let found = model.encode(texts.clone(), &training, draw);
+    // tr Σ²/(tr Σ)²: 1/4 of a ball, 1 of a line.
+    let flatness = |spread: &[f64]| {
+        let trace: f64 = (0..LATENT).map(|i| spread[i * (LATENT + 1)]).sum();
+        spread.iter().map(|x| x * x).sum::<f64>() / (trace * trace)
+    };
+    for (whitened, moments) in found.posteriors.iter().zip(&found.moments) {
+        assert_near("mean", &numbers(whitened.clone().mean_dim(0)), &[0.0; LATENT]);
+        let spread = whitened.clone().transpose().matmul(whitened.clone()).mul_scalar(1.0 / rows as f64);
+        let (before, after) = (flatness(&numbers(moments.spread.clone())), flatness(&numbers(spread)));
+        assert!(after < 0.35 && after < 0.75 * before, "{before} {after}");
+    }
+    assert_alone_as_among(&model, &texts, &found, draw);
 }
 
 #[test]

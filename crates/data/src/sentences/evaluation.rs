@@ -10,7 +10,6 @@ use crate::{DataError, Documents, Tokenizer};
 pub struct SentenceEvaluation {
     rows: Rows,
     batch: usize,
-    bytes: u64,
 }
 
 impl SentenceEvaluation {
@@ -26,7 +25,7 @@ impl SentenceEvaluation {
     ) -> Result<Self, DataError> {
         check_size("evaluate.batch", batch)?;
         let rows = Rows::new(texts, tokenizer, length, "held-out")?;
-        Ok(SentenceEvaluation { rows, batch, bytes: texts.bytes() })
+        Ok(SentenceEvaluation { rows, batch })
     }
 
     /// Number of batches.
@@ -49,12 +48,6 @@ impl SentenceEvaluation {
         self.rows.len()
     }
 
-    /// Bytes of all sentences, if none of them was cut.
-    pub fn bytes(&self) -> Option<u64> {
-        let SentenceNotes { cut_at_punctuation, cut_at_character, .. } = self.notes();
-        (cut_at_punctuation + cut_at_character == 0).then_some(self.bytes)
-    }
-
     /// What became of the sentences.
     pub fn notes(&self) -> SentenceNotes {
         self.rows.notes()
@@ -71,11 +64,11 @@ mod tests {
         let texts: Documents = ["a", "bb", "c"].into_iter().collect();
         let tokenizer = Tokenizer::train(&TokenizerConfig::Byte, &texts).unwrap();
         let data = SentenceEvaluation::new(&texts, &tokenizer, 5, 2).unwrap();
-        assert_eq!((data.batches(), data.sentences(), data.bytes()), (2, 3, Some(4)));
+        assert_eq!((data.batches(), data.sentences()), (2, 3));
         let batches: Vec<SentenceBatch> = (0..2).map(|index| data.batch(index)).collect();
         assert_eq!(batches[0].rows, [vec![256, 97, 256], vec![256, 98, 98, 256]]);
         assert_eq!((batches[1].rows.len(), &batches[1].samples[..]), (1, &[2][..]));
         let cut = SentenceEvaluation::new(&texts, &tokenizer, 3, 2).unwrap();
-        assert_eq!(cut.bytes(), None);
+        assert_eq!((cut.sentences(), cut.notes().cut_at_character), (3, 1));
     }
 }

@@ -34,7 +34,7 @@ pub struct Encoded {
     pub latents: Vec<Tensor<2>>,
     /// What the posterior of each is made of, `[b, numbers]`.
     pub posteriors: Vec<Tensor<2>>,
-    /// By what the means of each were normalised, in training, of models that normalise them.
+    /// By what the means of each were normalised or whitened, in training, of models that do so.
     pub moments: Vec<Moments>,
 }
 
@@ -51,7 +51,7 @@ impl TextVae {
         let sizes = EmbeddingSizes::of(&both, vocabulary);
         let bottleneck = |index: usize| {
             let builder = builder.child(&format!("bottlenecks.{index}"));
-            Bottleneck::new(model.width, posterior, config.width, &builder)
+            Bottleneck::new(model.width, posterior, config, &builder)
         };
         Ok(TextVae {
             embedding: Embedding::new(&model.embedding, sizes, &builder.child("embedding")),
@@ -67,12 +67,12 @@ impl TextVae {
         self.bottlenecks.len()
     }
 
-    /// The moments by which the means of each latent are normalised outside of training, with the path of the parameters that hold them;
-    /// none of models that do not normalise.
-    pub fn running_moments(&self) -> Vec<(String, Moments)> {
+    /// The moments by which the means of each latent are normalised or whitened outside of training, with the paths of the parameters that
+    /// hold mean and spread; none of models that do neither.
+    pub fn running_moments(&self) -> Vec<([String; 2], Moments)> {
         let of = |(index, bottleneck): (usize, &Bottleneck)| {
-            let running = bottleneck.normalisation.as_ref()?.running();
-            Some((format!("bottlenecks.{index}.normalisation"), running))
+            let (names, running) = bottleneck.running()?;
+            Some((names.map(|name| format!("bottlenecks.{index}.{name}")), running))
         };
         self.bottlenecks.iter().enumerate().filter_map(of).collect()
     }

@@ -16,13 +16,13 @@ use crate::{Builder, Initialiser, Mode};
 /// Keeps the square root away from 0.
 const EPSILON: f64 = 1e-5;
 
-/// Mean and variance of every number of the means over the texts of a batch, `[latent]` each.
+/// Mean and spread of the means over the texts of a batch.
 #[derive(Clone, Debug)]
 pub struct Moments {
-    /// The mean.
+    /// The mean `[latent]`.
     pub mean: Tensor<1>,
-    /// The variance: the mean of the squares around it.
-    pub variance: Tensor<1>,
+    /// The mean of the squares around it `[latent]`, or of all products around it, `[latent · latent]` row after row.
+    pub spread: Tensor<1>,
 }
 
 /// Batch normalisation of posterior means.
@@ -55,7 +55,7 @@ impl MeanNormalisation {
                 let away = means.clone() - mean.clone();
                 let variance = (away.clone() * away).mean_dim(0);
                 let free = |x: &Tensor<2>| x.clone().detach().squeeze_dim::<1>(0);
-                let moments = Moments { mean: free(&mean), variance: free(&variance) };
+                let moments = Moments { mean: free(&mean), spread: free(&variance) };
                 (mean, variance, Some(moments))
             }
             Mode::Eval => (self.mean.val().unsqueeze_dim(0), self.variance.val().unsqueeze_dim(0), None),
@@ -66,6 +66,6 @@ impl MeanNormalisation {
 
     /// The moments of many batches.
     pub fn running(&self) -> Moments {
-        Moments { mean: self.mean.val(), variance: self.variance.val() }
+        Moments { mean: self.mean.val(), spread: self.variance.val() }
     }
 }

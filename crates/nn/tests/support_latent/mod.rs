@@ -48,16 +48,21 @@ pub fn gau() -> ModelConfig {
 
 /// With first values that are large enough to matter.
 pub fn model(config: &ModelConfig) -> TextVae {
-    with_posterior(config, PosteriorInput { numbers: LATENT, mean_scale: None })
+    with_posterior(config, PosteriorInput { numbers: LATENT, mean_scale: None }, false)
 }
 
 /// The same, with means that are normalised over texts and as many further numbers.
 pub fn normalised_model(config: &ModelConfig, scale: f64) -> TextVae {
-    with_posterior(config, PosteriorInput { numbers: 2 * LATENT, mean_scale: Some(scale) })
+    with_posterior(config, PosteriorInput { numbers: 2 * LATENT, mean_scale: Some(scale) }, false)
 }
 
-fn with_posterior(config: &ModelConfig, posterior: PosteriorInput) -> TextVae {
-    let latent = LatentConfig { layers: LATENTS, width: LATENT };
+/// The same, with means that are whitened over texts.
+pub fn whitened_model(config: &ModelConfig) -> TextVae {
+    with_posterior(config, PosteriorInput { numbers: LATENT, mean_scale: None }, true)
+}
+
+fn with_posterior(config: &ModelConfig, posterior: PosteriorInput, whitening: bool) -> TextVae {
+    let latent = LatentConfig { layers: LATENTS, width: LATENT, whitening };
     let model = config
         .build_text_vae(&latent, posterior, VOCABULARY, 1, &Device::flex(), Precision::F64)
         .expect("a valid config");

@@ -122,6 +122,7 @@ impl TextVaeTask {
         for sentences in &batches {
             update.tokens += sentences.positions() as u64;
             let batch = reading.batch(sentences, Mode::Train, noise, normaliser);
+            let batch = batch.with_word_dropout(self.objective.word_dropout, noise);
             let found = pass(Pass::Forward, || match self.objective.reference_loss {
                 true => reference_text_vae_loss(model, &batch, &posterior, Some(draws), normaliser),
                 false => text_vae_loss(model, &batch, &posterior, Some(draws), weight, normaliser),
@@ -145,10 +146,12 @@ impl TextVaeTask {
     /// Lets the running moments follow those of a batch.
     fn follow(&mut self, moments: Vec<Moments>) {
         let mut values = BTreeMap::new();
-        for ((path, old), new) in self.learner.model().valid().running_moments().into_iter().zip(moments) {
+        for (([mean, spread], old), new) in
+            self.learner.model().valid().running_moments().into_iter().zip(moments)
+        {
             let mixed = |old: Tensor<1>, new: Tensor<1>| old * MOMENTUM + new.inner() * (1.0 - MOMENTUM);
-            values.insert(format!("{path}.mean"), mixed(old.mean, new.mean));
-            values.insert(format!("{path}.variance"), mixed(old.variance, new.variance));
+            values.insert(mean, mixed(old.mean, new.mean));
+            values.insert(spread, mixed(old.spread, new.spread));
         }
         self.learner.put(values);
     }

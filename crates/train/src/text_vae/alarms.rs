@@ -42,9 +42,8 @@ impl Alarms {
             if ignored {
                 now.insert(Alarm::Ignored);
             } else {
-                now.extend(
-                    found.layers.iter().filter(|layer| is_dead(layer)).map(|layer| Alarm::Dead(layer.layer)),
-                );
+                let dead = found.layers.iter().filter(|layer| is_dead(layer, config.posterior));
+                now.extend(dead.map(|layer| Alarm::Dead(layer.layer)));
             }
         }
         if found.layers.iter().any(LayerUse::is_saturated) {
@@ -56,8 +55,14 @@ impl Alarms {
     }
 }
 
-fn is_dead(layer: &LayerUse) -> bool {
-    layer.rise_by_other < DEAD_RISE || layer.resultant > DEAD_RESULTANT
+/// Whether a layer makes no difference, or says the same of all sentences. Directions have a mean of length 1 then; Gaussian means, which
+/// can have any length, do not move.
+fn is_dead(layer: &LayerUse, posterior: PosteriorConfig) -> bool {
+    let constant = match posterior {
+        PosteriorConfig::Gaussian { .. } => layer.active == 0,
+        _ => layer.resultant > DEAD_RESULTANT,
+    };
+    layer.rise_by_other < DEAD_RISE || constant
 }
 
 fn describe(alarm: Alarm, found: &LatentUse, config: &TextVaeConfig) -> String {
@@ -77,10 +82,14 @@ fn describe(alarm: Alarm, found: &LatentUse, config: &TextVaeConfig) -> String {
         ),
         Alarm::Dead(number) => {
             let layer = &found.layers[number - 1];
+            let spread = match config.posterior {
+                PosteriorConfig::Gaussian { .. } => format!("{} of its numbers are active", layer.active),
+                _ => format!("its directions have a mean of length {:.2}", layer.resultant),
+            };
             format!(
-                "the latent of layer {number} is as good as dead: that of another sentence costs {:.2} nats, and its directions have a mean of \
-                 length {:.2}. Remedy: fewer layers (`objective.latent.layers`), or {remedy}",
-                layer.rise_by_other, layer.resultant
+                "the latent of layer {number} is as good as dead: that of another sentence costs {:.2} nats, and {spread}. Remedy: fewer \
+                 layers (`objective.latent.layers`), or {remedy}",
+                layer.rise_by_other
             )
         }
         Alarm::Saturated => format!(
@@ -95,6 +104,7 @@ fn describe(alarm: Alarm, found: &LatentUse, config: &TextVaeConfig) -> String {
 mod tests {
     use super::*;
 
+    /// `layers` have each a rise, the length of the mean of their directions, and information.
     fn found(all: f64, layers: &[(f64, f64, f64)]) -> LatentUse {
         let layer = |(index, &(rise, resultant, information)): (usize, &(f64, f64, f64))| LayerUse {
             layer: index + 1,
@@ -130,11 +140,22 @@ mod tests {
 
     #[test]
     fn dead_layers_and_saturated_estimates() {
-        let config = TextVaeConfig { posterior: PosteriorConfig::GAUSSIAN, ..TextVaeConfig::default() };
-        let said =
-            Alarms::default().judge(&found(20.0, &[(0.01, 0.1, 3.0), (9.0, 0.99, 5.95)]), &config, 0.5);
+        let found = found(20.0, &[(0.01, 0.1, 3.0), (9.0, 0.99, 5.95)]);
+        let said = Alarms::default().judge(&found, &TextVaeConfig::default(), 0.5);
         assert_eq!(said.len(), 3, "{said:?}");
-        assert!(said[0].contains("layer 1") && said[0].contains("free_bits"));
-        assert!(said[1].contains("layer 2") && said[2].contains("403 sentences"));
+        assert!(said[0].contains("layer 1") && said[0].contains("0.01 nats"));
+        assert!(said[1].contains("layer 2") && said[1].contains("length 0.99"));
+        assert!(said[2].contains("403 sentences"));
+    }
+
+    #[test]
+    fn gaussian_means_of_any_length_live_as_long_as_they_move() {
+        let config = TextVaeConfig { posterior: PosteriorConfig::GAUSSIAN, ..TextVaeConfig::default() };
+        let mut found = found(20.0, &[(4.0, 3.7, 3.0), (9.0, 0.99, 3.0)]);
+        assert!(Alarms::default().judge(&found, &config, 0.5).is_empty());
+        found.layers[1].active = 0;
+        let said = Alarms::default().judge(&found, &config, 0.5);
+        assert!(said.len() == 1 && said[0].contains("0 of its numbers are active"), "{said:?}");
+        assert!(said[0].contains("layer 2") && said[0].contains("free_bits"));
     }
 }

@@ -27,6 +27,9 @@ pub struct TextVaeConfig {
     /// How κ falls over the run, of posteriors on the sphere; absent: it is the same throughout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concentration_annealing: Option<ConcentrationAnnealingConfig>,
+    /// The share of a text's tokens that the encoder is not shown in training, 0 to 1 without 1: it has to tell what it reads of from every
+    /// token that tells it. The decoder is asked for all.
+    pub word_dropout: f64,
     /// Whether to train with the loss of the reference implementation, which predicts padding and the first token too and has no
     /// divergence. Evaluations do not follow it.
     pub reference_loss: bool,
@@ -41,6 +44,7 @@ impl Default for TextVaeConfig {
             free_bits: 0.0,
             annealing: AnnealingConfig::default(),
             concentration_annealing: None,
+            word_dropout: 0.0,
             reference_loss: false,
         }
     }
@@ -63,6 +67,13 @@ impl TextVaeConfig {
                 return Err(TrainError::out_of_range(key, value, "0 or more"));
             }
         }
+        if !(0.0..1.0).contains(&self.word_dropout) {
+            return Err(TrainError::out_of_range(
+                "objective.word_dropout",
+                self.word_dropout,
+                "0 to 1, but not 1",
+            ));
+        }
         self.check_constant_divergence()?;
         if self.concentration_annealing.is_some() && !self.posterior.is_spherical() {
             return Err(TrainError::Conflict {
@@ -80,15 +91,15 @@ impl TextVaeConfig {
                 remedy: "remove `objective.reference_loss`, or take a posterior on the sphere".into(),
             });
         }
-        let normalises = matches!(self.posterior, PosteriorConfig::Gaussian { batch_norm: Some(_) });
-        if normalises && config.train.accumulation > 1 {
+        if self.reference_loss && self.word_dropout > 0.0 {
             return Err(TrainError::Conflict {
-                first: "objective.posterior.batch_norm".into(),
-                second: format!("train.accumulation = {}", config.train.accumulation),
-                reason: "means are normalised over the texts of a batch, and the gradient of several is not that of one".into(),
-                remedy: "raise `train.batch` instead, or remove `batch_norm`".into(),
+                first: "objective.reference_loss = true".into(),
+                second: format!("objective.word_dropout = {}", self.word_dropout),
+                reason: "in that loss the encoder predicts a token, and it hides from its decoder what it hides from its encoder".into(),
+                remedy: "remove one of the two".into(),
             });
         }
+        self.check_moments(config)?;
         match config.model.recompute.segment() {
             Some(_) => Err(TrainError::Conflict {
                 first: "model.recompute".into(),
@@ -97,6 +108,34 @@ impl TextVaeConfig {
                 remedy: "remove `[model.recompute]`, and lower `train.batch` with `train.accumulation` to save memory".into(),
             }),
             None => Ok(()),
+        }
+    }
+
+    /// What goes by the means of a batch.
+    fn check_moments(&self, config: &Config) -> Result<(), TrainError> {
+        if self.latent.whitening && !self.posterior.is_spherical() {
+            return Err(TrainError::Conflict {
+                first: "objective.latent.whitening = true".into(),
+                second: "objective.posterior.kind = \"gaussian\"".into(),
+                reason:
+                    "whitening spreads directions, and a Gaussian has a divergence of its own for every axis"
+                        .into(),
+                remedy: "set `objective.posterior.batch_norm` instead".into(),
+            });
+        }
+        let option = match self.posterior {
+            PosteriorConfig::Gaussian { batch_norm: Some(_) } => "objective.posterior.batch_norm",
+            _ if self.latent.whitening => "objective.latent.whitening",
+            _ => return Ok(()),
+        };
+        match config.train.accumulation {
+            1 => Ok(()),
+            several => Err(TrainError::Conflict {
+                first: option.into(),
+                second: format!("train.accumulation = {several}"),
+                reason: "means are brought to one spread over the texts of a batch, and the gradient of several is not that of one".into(),
+                remedy: format!("raise `train.batch` instead, or remove `{option}`"),
+            }),
         }
     }
 
