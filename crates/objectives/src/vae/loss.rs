@@ -109,11 +109,6 @@ impl TextVaeBatch {
         &self.target
     }
 
-    /// Lets no token of the encoder see those that are not `shown`, `[b · n]`.
-    pub(super) fn hide(&mut self, shown: Vec<bool>) {
-        self.context.mask.padding = Some(shown.into());
-    }
-
     /// What the encoder is read with.
     pub fn context(&self) -> &Context {
         &self.context

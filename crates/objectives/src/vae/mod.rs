@@ -11,7 +11,6 @@ mod reference;
 mod sphere;
 mod usage;
 mod von_mises_fisher;
-mod word_dropout;
 
 pub use annealing::{AnnealingConfig, ConcentrationAnnealingConfig};
 pub use bessel::{bessel_ratio, log_scaled_bessel};

@@ -122,7 +122,6 @@ impl TextVaeTask {
         for sentences in &batches {
             update.tokens += sentences.positions() as u64;
             let batch = reading.batch(sentences, Mode::Train, noise, normaliser);
-            let batch = batch.with_word_dropout(self.objective.word_dropout, noise);
             let found = pass(Pass::Forward, || match self.objective.reference_loss {
                 true => reference_text_vae_loss(model, &batch, &posterior, Some(draws), normaliser),
                 false => text_vae_loss(model, &batch, &posterior, Some(draws), weight, normaliser),

@@ -115,7 +115,7 @@ fn a_resumed_run_is_the_same_to_the_byte() {
     for sets in [
         &["model.dropout.branch=0.1"][..],
         &["objective.posterior={kind=\"power_spherical\"}", GAU],
-        &["objective.latent.whitening=true", "train.accumulation=1", "objective.word_dropout=0.2"],
+        &["objective.latent.whitening=true", "train.accumulation=1"],
         &[NORMALISED, "train.accumulation=1", "objective.free_bits=0.1"],
         &["objective.reference_loss=true", "objective.concentration_annealing={from=300.0, until=0.8}"],
     ] {
@@ -136,7 +136,7 @@ fn the_gradient_does_not_depend_on_how_it_is_computed() {
         "a b c d\ne\nfox and dog\nbee\nant ant\neel, fox. dog\n".repeat(4),
     )
     .unwrap();
-    for set in ["objective.word_dropout=0.3", GAUSSIAN, "objective.reference_loss=true"] {
+    for set in ["objective.beta=1.0", GAUSSIAN, "objective.reference_loss=true"] {
         let gradient = |batch: &str, accumulation: &str| -> Vec<(String, Tensor<1>)> {
             let sets = [batch, accumulation, set, "run.precision=f64", "model.dropout.branch=0.1"];
             let config = resolved(dir.path(), &sets).value;
@@ -244,8 +244,6 @@ fn what_cannot_be_is_refused_with_the_remedy() {
         (&[GAUSSIAN, "objective.concentration_annealing={}"], "no concentration"),
         (&["objective.concentration_annealing={from=0.0}"], "objective.concentration_annealing.from"),
         (&["objective.concentration_annealing={until=1.5}"], "objective.concentration_annealing.until"),
-        (&["objective.word_dropout=1.0"], "objective.word_dropout"),
-        (&["objective.word_dropout=0.5", "objective.reference_loss=true"], "objective.word_dropout = 0.5"),
         (&[NORMALISED], "train.accumulation = 2"),
         (&["objective.latent.whitening=true"], "train.accumulation = 2"),
         (&[GAUSSIAN, "objective.latent.whitening=true", "train.accumulation=1"], "batch_norm"),

@@ -27,9 +27,6 @@ pub struct TextVaeConfig {
     /// How κ falls over the run, of posteriors on the sphere; absent: it is the same throughout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concentration_annealing: Option<ConcentrationAnnealingConfig>,
-    /// The share of a text's tokens that the encoder is not shown in training, 0 to 1 without 1: it has to tell what it reads of from every
-    /// token that tells it. The decoder is asked for all.
-    pub word_dropout: f64,
     /// Whether to train with the loss of the reference implementation, which predicts padding and the first token too and has no
     /// divergence. Evaluations do not follow it.
     pub reference_loss: bool,
@@ -44,7 +41,6 @@ impl Default for TextVaeConfig {
             free_bits: 0.0,
             annealing: AnnealingConfig::default(),
             concentration_annealing: None,
-            word_dropout: 0.0,
             reference_loss: false,
         }
     }
@@ -67,13 +63,6 @@ impl TextVaeConfig {
                 return Err(TrainError::out_of_range(key, value, "0 or more"));
             }
         }
-        if !(0.0..1.0).contains(&self.word_dropout) {
-            return Err(TrainError::out_of_range(
-                "objective.word_dropout",
-                self.word_dropout,
-                "0 to 1, but not 1",
-            ));
-        }
         self.check_constant_divergence()?;
         if self.concentration_annealing.is_some() && !self.posterior.is_spherical() {
             return Err(TrainError::Conflict {
@@ -89,14 +78,6 @@ impl TextVaeConfig {
                 second: "objective.posterior.kind = \"gaussian\"".into(),
                 reason: "that loss has no divergence, which would leave the prior out".into(),
                 remedy: "remove `objective.reference_loss`, or take a posterior on the sphere".into(),
-            });
-        }
-        if self.reference_loss && self.word_dropout > 0.0 {
-            return Err(TrainError::Conflict {
-                first: "objective.reference_loss = true".into(),
-                second: format!("objective.word_dropout = {}", self.word_dropout),
-                reason: "in that loss the encoder predicts a token, and it hides from its decoder what it hides from its encoder".into(),
-                remedy: "remove one of the two".into(),
             });
         }
         self.check_moments(config)?;
