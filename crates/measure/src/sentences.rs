@@ -205,10 +205,7 @@ mod tests {
             max_length: 9,
             ..ModelConfig::new(MixerConfig::SoftmaxAttention(attention))
         };
-        let (latent, posterior) = (
-            mixlab_nn::latent::LatentConfig { layers: 2, width: 4, whitening: false },
-            PosteriorConfig::default(),
-        );
+        let (latent, posterior) = (mixlab_nn::latent::LatentConfig::new(2, 4), PosteriorConfig::default());
         let (device, precision) = (Device::flex(), Precision::F64);
         let built = model.build_text_vae(&latent, posterior.input(4), 30, 1, &device, precision).unwrap();
         // Freshly built, it repeats whatever it is shown.

@@ -146,7 +146,7 @@ fn where_the_text_begins_does_not_tell_its_length() {
 #[test]
 fn what_cannot_be_is_refused() {
     let refused = |config: ModelConfig, layers, width| {
-        let latent = LatentConfig { layers, width, ..LatentConfig::default() };
+        let latent = LatentConfig::new(layers, width);
         let posterior = PosteriorInput { numbers: 4, mean_scale: None };
         let error = config
             .build_text_vae(&latent, posterior, 9, 1, &Default::default(), Precision::F64)

@@ -27,8 +27,7 @@ fn model(posterior: PosteriorConfig) -> TextVae {
         residual: ResidualConfig::PostNorm,
         ..ModelConfig::new(MixerConfig::SoftmaxAttention(attention))
     };
-    let (latent, outputs) =
-        (LatentConfig { layers: 2, width: LATENT, whitening: false }, posterior.input(LATENT));
+    let (latent, outputs) = (LatentConfig::new(2, LATENT), posterior.input(LATENT));
     config.build_text_vae(&latent, outputs, 10, 3, &Device::flex(), Precision::F64).expect("a valid config")
 }
 

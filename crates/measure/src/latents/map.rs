@@ -139,12 +139,7 @@ mod tests {
     use super::*;
 
     fn latents(rows: usize) -> Latents {
-        Latents::from_prior(
-            &LatentConfig { layers: 2, width: 3, whitening: false },
-            &PosteriorConfig::default(),
-            rows,
-            1,
-        )
+        Latents::from_prior(&LatentConfig::new(2, 3), &PosteriorConfig::default(), rows, 1)
     }
 
     #[test]

@@ -14,6 +14,7 @@
 
 mod model;
 mod normalisation;
+mod spread;
 mod whitening;
 
 use burn::module::Module;
@@ -26,9 +27,8 @@ use crate::mixer::MixerConfig;
 use crate::{Builder, Linear, Mode, ModelConfig, ModelError, Role};
 
 pub use model::{Encoded, TextVae};
-use normalisation::MeanNormalisation;
-pub use normalisation::Moments;
-use whitening::Whitening;
+pub use spread::Moments;
+use spread::Spread;
 
 /// Latents of the upper layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,11 +44,16 @@ pub struct LatentConfig {
 
 impl Default for LatentConfig {
     fn default() -> Self {
-        LatentConfig { layers: 4, width: 16, whitening: false }
+        LatentConfig::new(4, 16)
     }
 }
 
 impl LatentConfig {
+    /// So many layers with latents of so many numbers, and everything else as it is unless one asks for it.
+    pub const fn new(layers: usize, width: usize) -> Self {
+        LatentConfig { layers, width, whitening: false }
+    }
+
     /// # Errors
     /// More latents than layers, none at all, or a token mixer whose decoder cannot read a latent at a distance.
     pub fn validate(&self, model: &ModelConfig) -> Result<(), ModelError> {
@@ -108,21 +113,17 @@ pub struct PosteriorInput {
 pub struct Bottleneck {
     /// `[d, numbers]`, of the posterior.
     input: Linear,
-    /// Of the means, where they are normalised.
-    normalisation: Option<MeanNormalisation>,
-    /// Of the means, where they are whitened.
-    whitening: Option<Whitening>,
+    /// Of the means, where they are normalised or whitened.
+    normalisation: Option<Spread>,
     /// `[latent, d]`.
     output: Linear,
 }
 
 impl Bottleneck {
     fn new(width: usize, posterior: PosteriorInput, latent: &LatentConfig, builder: &Builder) -> Self {
-        let normalised = |scale| MeanNormalisation::new(latent.width, scale, &builder.child("normalisation"));
         Bottleneck {
             input: Linear::new([width, posterior.numbers], Role::Input, true, &builder.child("input")),
-            normalisation: posterior.mean_scale.map(normalised),
-            whitening: latent.whitening.then(|| Whitening::new(latent.width, &builder.child("whitening"))),
+            normalisation: Spread::new(latent, posterior, &builder.child("normalisation")),
             output: Linear::new([latent.width, width], Role::Input, true, &builder.child("output")),
         }
     }
@@ -130,31 +131,13 @@ impl Bottleneck {
     /// What the posterior is made of, `[b, numbers]`, from the first vector `[b, 1, d]`, and the moments by which its means were normalised.
     fn read(&self, first: Tensor<3>, mode: Mode) -> (Tensor<2>, Option<Moments>) {
         let made_of: Tensor<2> = self.input.forward(first, Activation::Identity).squeeze_dim(1);
+        let Some(normalisation) = &self.normalisation else { return (made_of, None) };
         let (numbers, width) = (made_of.dims()[1], self.output.shape()[0]);
-        let means = made_of.clone().narrow(1, 0, width);
-        let (means, moments) = match (&self.normalisation, &self.whitening) {
-            (Some(normalisation), _) => normalisation.forward(means, mode),
-            (None, Some(whitening)) => whitening.forward(means, mode),
-            (None, None) => return (made_of, None),
-        };
+        let (means, moments) = normalisation.forward(made_of.clone().narrow(1, 0, width), mode);
         if numbers == width {
             return (means, moments);
         }
         (Tensor::cat(vec![means, made_of.narrow(1, width, numbers - width)], 1), moments)
-    }
-
-    /// The moments by which means are brought to one spread outside of training, and the names of the parameters that hold them; none if they
-    /// are as they are.
-    fn running(&self) -> Option<([&'static str; 2], Moments)> {
-        match (&self.normalisation, &self.whitening) {
-            (Some(normalisation), _) => {
-                Some((["normalisation.mean", "normalisation.variance"], normalisation.running()))
-            }
-            (None, Some(whitening)) => {
-                Some((["whitening.mean", "whitening.covariance"], whitening.running()))
-            }
-            (None, None) => None,
-        }
     }
 
     /// The vector `[b, 1, d]` of a latent `[b, latent]`.

@@ -71,8 +71,8 @@ impl TextVae {
     /// hold mean and spread; none of models that do neither.
     pub fn running_moments(&self) -> Vec<([String; 2], Moments)> {
         let of = |(index, bottleneck): (usize, &Bottleneck)| {
-            let (names, running) = bottleneck.running()?;
-            Some((names.map(|name| format!("bottlenecks.{index}.{name}")), running))
+            let (names, running) = bottleneck.normalisation.as_ref()?.running();
+            Some((names.map(|name| format!("bottlenecks.{index}.normalisation.{name}")), running))
         };
         self.bottlenecks.iter().enumerate().filter_map(of).collect()
     }

@@ -11,19 +11,11 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use super::Moments;
 use crate::{Builder, Initialiser, Mode};
 
 /// Keeps the square root away from 0.
 const EPSILON: f64 = 1e-5;
-
-/// Mean and spread of the means over the texts of a batch.
-#[derive(Clone, Debug)]
-pub struct Moments {
-    /// The mean `[latent]`.
-    pub mean: Tensor<1>,
-    /// The mean of the squares around it `[latent]`, or of all products around it, `[latent · latent]` row after row.
-    pub spread: Tensor<1>,
-}
 
 /// Batch normalisation of posterior means.
 #[derive(Module, Debug)]

@@ -4,9 +4,9 @@
 //! Σ = (m − mean)ᵀ(m − mean)/b + ε,    S = Σ/tr Σ,    P ← (3P − P³S)/2  five times from P = 1,    m̂ = (m − mean)·P/√tr Σ        over b texts
 //! ```
 //!
-//! P tends to S^(−1/2), with which all axes would have the variance 1; five rounds lift an axis by no more than 1.5⁵ = 7.6 over what it had.
+//! P tends to S^(−1/2), with which all axes would have the variance 1; five rounds lift no axis by more than 1.5⁵ = 7.6 in units of √tr Σ.
 //! A direction has one length for everything that it tells: what is learned first takes all of it, and the rest drowns in the noise. Whitened,
-//! what differs little between texts is told as loudly as what differs much. Source: Huang et al., "Iterative normalization: beyond standardization
+//! what differs little between texts is told up to that much louder. Source: Huang et al., "Iterative normalization: beyond standardization
 //! towards efficient whitening", CVPR 2019, equations 5 and 6.
 
 use burn::module::{Module, Param};
@@ -110,7 +110,7 @@ mod tests {
             assert!((found[4 * i] - expected).abs() < 1e-12, "axis {i}: {} and {expected}", found[4 * i]);
             assert!(expected <= 1.5f64.powi(5) / trace.sqrt());
         }
-        // Loud axes come to 1, and one that was a hundredth as loud to more than a tenth.
+        // Loud axes come to 1, and one that was a two-hundredth as loud as the first to more than a fortieth.
         assert!((found[0] * 2.0 - 1.0).abs() < 1e-3 && (found[4] - 1.0).abs() < 0.05);
         assert!(found[8] * 0.01 > 0.03);
     }

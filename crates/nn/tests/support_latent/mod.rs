@@ -62,7 +62,7 @@ pub fn whitened_model(config: &ModelConfig) -> TextVae {
 }
 
 fn with_posterior(config: &ModelConfig, posterior: PosteriorInput, whitening: bool) -> TextVae {
-    let latent = LatentConfig { layers: LATENTS, width: LATENT, whitening };
+    let latent = LatentConfig { whitening, ..LatentConfig::new(LATENTS, LATENT) };
     let model = config
         .build_text_vae(&latent, posterior, VOCABULARY, 1, &Device::flex(), Precision::F64)
         .expect("a valid config");

@@ -58,9 +58,9 @@ impl Alarms {
 /// Whether a layer makes no difference, or says the same of all sentences. Directions have a mean of length 1 then; Gaussian means, which
 /// can have any length, do not move.
 fn is_dead(layer: &LayerUse, posterior: PosteriorConfig) -> bool {
-    let constant = match posterior {
-        PosteriorConfig::Gaussian { .. } => layer.active == 0,
-        _ => layer.resultant > DEAD_RESULTANT,
+    let constant = match posterior.is_spherical() {
+        true => layer.resultant > DEAD_RESULTANT,
+        false => layer.active == 0,
     };
     layer.rise_by_other < DEAD_RISE || constant
 }
@@ -82,9 +82,9 @@ fn describe(alarm: Alarm, found: &LatentUse, config: &TextVaeConfig) -> String {
         ),
         Alarm::Dead(number) => {
             let layer = &found.layers[number - 1];
-            let spread = match config.posterior {
-                PosteriorConfig::Gaussian { .. } => format!("{} of its numbers are active", layer.active),
-                _ => format!("its directions have a mean of length {:.2}", layer.resultant),
+            let spread = match config.posterior.is_spherical() {
+                true => format!("its directions have a mean of length {:.2}", layer.resultant),
+                false => format!("{} of its numbers are active", layer.active),
             };
             format!(
                 "the latent of layer {number} is as good as dead: that of another sentence costs {:.2} nats, and {spread}. Remedy: fewer \

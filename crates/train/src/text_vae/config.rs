@@ -64,22 +64,7 @@ impl TextVaeConfig {
             }
         }
         self.check_constant_divergence()?;
-        if self.concentration_annealing.is_some() && !self.posterior.is_spherical() {
-            return Err(TrainError::Conflict {
-                first: "objective.concentration_annealing".into(),
-                second: "objective.posterior.kind = \"gaussian\"".into(),
-                reason: "it has no concentration".into(),
-                remedy: "remove it; `objective.annealing` lets β grow instead".into(),
-            });
-        }
-        if self.reference_loss && !self.posterior.is_spherical() {
-            return Err(TrainError::Conflict {
-                first: "objective.reference_loss = true".into(),
-                second: "objective.posterior.kind = \"gaussian\"".into(),
-                reason: "that loss has no divergence, which would leave the prior out".into(),
-                remedy: "remove `objective.reference_loss`, or take a posterior on the sphere".into(),
-            });
-        }
+        self.check_gaussian()?;
         self.check_moments(config)?;
         match config.model.recompute.segment() {
             Some(_) => Err(TrainError::Conflict {
@@ -92,18 +77,41 @@ impl TextVaeConfig {
         }
     }
 
+    /// Options that have no meaning where latents are no directions.
+    fn check_gaussian(&self) -> Result<(), TrainError> {
+        let of_directions = [
+            (
+                self.concentration_annealing.is_some(),
+                "objective.concentration_annealing",
+                "it has no concentration",
+                "remove it; `objective.annealing` lets β grow instead",
+            ),
+            (
+                self.reference_loss,
+                "objective.reference_loss = true",
+                "that loss has no divergence, which would leave the prior out",
+                "remove `objective.reference_loss`, or take a posterior on the sphere",
+            ),
+            (
+                self.latent.whitening,
+                "objective.latent.whitening = true",
+                "whitening spreads directions, and a Gaussian has a divergence of its own for every axis",
+                "set `objective.posterior.batch_norm` instead",
+            ),
+        ];
+        match of_directions.into_iter().find(|(set, ..)| *set && !self.posterior.is_spherical()) {
+            Some((_, option, reason, remedy)) => Err(TrainError::Conflict {
+                first: option.into(),
+                second: "objective.posterior.kind = \"gaussian\"".into(),
+                reason: reason.into(),
+                remedy: remedy.into(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// What goes by the means of a batch.
     fn check_moments(&self, config: &Config) -> Result<(), TrainError> {
-        if self.latent.whitening && !self.posterior.is_spherical() {
-            return Err(TrainError::Conflict {
-                first: "objective.latent.whitening = true".into(),
-                second: "objective.posterior.kind = \"gaussian\"".into(),
-                reason:
-                    "whitening spreads directions, and a Gaussian has a divergence of its own for every axis"
-                        .into(),
-                remedy: "set `objective.posterior.batch_norm` instead".into(),
-            });
-        }
         let option = match self.posterior {
             PosteriorConfig::Gaussian { batch_norm: Some(_) } => "objective.posterior.batch_norm",
             _ if self.latent.whitening => "objective.latent.whitening",

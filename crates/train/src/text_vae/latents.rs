@@ -193,7 +193,7 @@ impl Latents {
 mod tests {
     use super::*;
 
-    const LATENT: LatentConfig = LatentConfig { layers: 2, width: 3, whitening: false };
+    const LATENT: LatentConfig = LatentConfig::new(2, 3);
 
     fn sphere(rows: usize, values: &[f64]) -> Latents {
         Latents::new(&LATENT, &PosteriorConfig::default(), rows, values.to_vec()).unwrap()
