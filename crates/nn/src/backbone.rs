@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::channel::ChannelMixer;
+use crate::dual::Dual;
 use crate::mixer::{Mixer, MixerState, Place};
 use crate::residual::{BranchNoise, Profile, Residual, Stack, Sublayer};
 use crate::seq2seq::{CrossAttention, CrossAttentionConfig, Memory, Projected};
@@ -131,6 +132,20 @@ impl Block {
         self.run(x, context, |normed| self.mixer.forward(normed, context))
     }
 
+    /// Duals `[batch, n, width]` through the block, without noise.
+    ///
+    /// # Panics
+    /// If a part has no tangent; [`ModelConfig::check_tangent`] tells.
+    fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        let x = self.residual.forward_dual(x, |normed| self.mixer.forward_dual(normed));
+        match &self.channel {
+            Some(ChannelSublayer { mixer, residual }) => {
+                residual.forward_dual(x, |normed| mixer.forward_dual(normed))
+            }
+            None => x,
+        }
+    }
+
     /// The next positions `[batch, k, width]`, given what `state` remembers of the earlier ones.
     pub fn step(&self, x: Tensor<3>, state: &mut MixerState, context: &Context) -> Tensor<3> {
         self.run(x, context, |normed| self.mixer.step(normed, state, context))
@@ -208,6 +223,18 @@ impl Backbone {
     /// `[batch, n, width]` through every block and the final norm; the shape stays.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
         self.finish(self.run(0..self.blocks.len(), x, context))
+    }
+
+    /// Duals `[batch, n, width]` through every block and the final norm, without noise.
+    ///
+    /// # Panics
+    /// If a part has no tangent; [`ModelConfig::check_tangent`] tells.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        let x = self.blocks.iter().fold(x, |x, block| block.forward_dual(x));
+        match &self.final_norm {
+            Some(norm) => norm.forward_dual(x),
+            None => x,
+        }
     }
 
     /// `[batch, n, width]` through some of the blocks.

@@ -298,6 +298,18 @@ impl ModelConfig {
         self.mixers().try_for_each(|mixer| mixer.check_direction(causal))
     }
 
+    /// Whether the blocks can be those of a critic, whose loss has its derivative along a direction in it.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] of the first part that cannot.
+    pub fn check_tangent(&self) -> Result<(), ModelError> {
+        if self.residual != ResidualConfig::PreNorm {
+            return Err(ModelError::no_tangent("model.residual", "choose `pre_norm`"));
+        }
+        self.norm.check_tangent()?;
+        self.mixers().try_for_each(MixerConfig::check_tangent)
+    }
+
     /// Whether the model can take sequences of `length` in one direction.
     ///
     /// # Errors

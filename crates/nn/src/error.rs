@@ -70,6 +70,16 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// An [`ModelError::Unsupported`] of a part whose derivative along a direction is not written.
+    pub(crate) fn no_tangent(method: &str, remedy: &str) -> Self {
+        ModelError::Unsupported {
+            method: method.to_owned(),
+            purpose: "a critic",
+            reason: "its derivative along a direction, which critics need, is not implemented".to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
+
     /// An [`ModelError::OutOfRange`] from anything printable.
     pub fn out_of_range(key: impl Into<String>, found: impl ToString, expected: impl Into<String>) -> Self {
         ModelError::OutOfRange { key: key.into(), found: found.to_string(), expected: expected.into() }

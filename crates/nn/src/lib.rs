@@ -24,7 +24,9 @@ mod preset;
 mod promises;
 mod recompute;
 
+pub mod adversarial;
 pub mod channel;
+pub mod dual;
 pub mod embed;
 pub mod head;
 pub mod latent;

@@ -6,6 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use mixlab_kernels::{Activation, linear};
 
+use crate::dual::{Dual, DualActivation};
 use crate::{Builder, Initialiser, Role};
 
 /// `y = f(x·W + b)` over the last axis, the activation f chosen at each call and fused with the product.
@@ -37,6 +38,13 @@ impl Linear {
     /// `[batch, n, in]` to `[batch, n, out]`.
     pub fn forward(&self, x: Tensor<3>, activation: Activation) -> Tensor<3> {
         linear(x, self.weight.val(), self.bias.as_ref().map(Param::val), activation)
+    }
+
+    /// The same on duals.
+    pub fn forward_dual(&self, x: Dual<3>, activation: Activation) -> Dual<3> {
+        let map = |x, bias| linear(x, self.weight.val(), bias, Activation::Identity);
+        let y = x.affine(|x| map(x, self.bias.as_ref().map(Param::val)), |x| map(x, None));
+        y.activation(DualActivation::Other(activation))
     }
 
     /// Some of the outputs: `[batch, n, in]` to `[batch, n, columns.len()]`.

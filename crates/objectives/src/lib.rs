@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adversarial;
 pub mod classification;
 pub mod contrastive;
 pub mod language;

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use mixlab_kernels::{Activation, glu};
 
+use crate::dual::{Dual, DualActivation};
 use crate::{Builder, Linear, Role};
 
 /// Gated linear unit: `((x·V + b) ⊙ f(x·W + c))·O + d`.
@@ -33,5 +34,13 @@ impl GatedLinearUnit {
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let both = self.up.forward(x, Activation::Identity);
         self.down.forward(glu(both, self.activation), Activation::Identity)
+    }
+
+    /// The same on duals.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        let hidden = self.down.shape()[0];
+        let [value, gate] = self.up.forward_dual(x, Activation::Identity).halves(hidden);
+        let gate = gate.activation(DualActivation::Other(self.activation));
+        self.down.forward_dual(value.multiply(gate), Activation::Identity)
     }
 }

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use mixlab_kernels::Activation;
 
+use crate::dual::Dual;
 use crate::{Builder, Linear, Role};
 
 /// Two matrices with an activation between them: `f(x·W1 + b1)·W2 + b2`.
@@ -31,5 +32,10 @@ impl Mlp {
     /// `[batch, n, width]` to the same shape.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         self.down.forward(self.up.forward(x, self.activation), Activation::Identity)
+    }
+
+    /// The same on duals.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        self.down.forward_dual(self.up.forward_dual(x, self.activation), Activation::Identity)
     }
 }

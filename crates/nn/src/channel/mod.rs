@@ -9,6 +9,7 @@ use mixlab_kernels::Activation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::dual::Dual;
 use crate::{Builder, ModelError};
 
 pub use glu::GatedLinearUnit;
@@ -183,6 +184,14 @@ impl ChannelMixer {
         match self {
             ChannelMixer::Mlp(mlp) => mlp.forward(x),
             ChannelMixer::Glu(unit) => unit.forward(x),
+        }
+    }
+
+    /// The same on duals.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        match self {
+            ChannelMixer::Mlp(mlp) => mlp.forward_dual(x),
+            ChannelMixer::Glu(unit) => unit.forward_dual(x),
         }
     }
 }

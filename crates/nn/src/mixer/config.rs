@@ -240,6 +240,32 @@ impl MixerConfig {
         }
     }
 
+    /// Whether the mixer can be part of a critic, whose loss has its derivative along a direction in it.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`].
+    pub fn check_tangent(&self) -> Result<(), ModelError> {
+        match self {
+            MixerConfig::MlpMixer(_) => Ok(()),
+            MixerConfig::Gmlp(config) if config.attention_width.is_none() => Ok(()),
+            MixerConfig::Gmlp(_) => {
+                Err(ModelError::no_tangent("model.mixer.attention_width", "leave it out"))
+            }
+            MixerConfig::SoftmaxAttention(_)
+            | MixerConfig::LinearAttention(_)
+            | MixerConfig::Gau(_)
+            | MixerConfig::Flash(_)
+            | MixerConfig::FfOnly(_)
+            | MixerConfig::ResMlp(_)
+            | MixerConfig::Fnet(_)
+            | MixerConfig::ExternalAttention(_)
+            | MixerConfig::Convolution(_)
+            | MixerConfig::Synthesizer(_) => {
+                Err(ModelError::no_tangent(self.name(), "choose `mlp_mixer` or `gmlp`"))
+            }
+        }
+    }
+
     /// Makes the mixer that stands at `place`.
     ///
     /// # Errors

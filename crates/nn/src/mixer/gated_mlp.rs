@@ -15,6 +15,7 @@ use super::gau::{one, yes};
 use super::token_matrix::TokenMatrix;
 use super::{KeyValueCache, LengthPolicy, Lengths, MixerCost, Place, RowCache, TokenWeights};
 use crate::channel::ActivationConfig;
+use crate::dual::{Dual, DualActivation};
 use crate::{Builder, Context, Initialiser, Linear, ModelError, Norm, NormConfig, Promises, Role};
 
 /// Options of gMLP and aMLP.
@@ -202,6 +203,19 @@ impl Gmlp {
             None => gate,
         };
         self.finish(value, gate)
+    }
+
+    /// The same on duals, in no direction and without padding.
+    ///
+    /// # Panics
+    /// If the gate has attention.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        assert!(self.attention.is_none(), "aMLP's attention has no tangent");
+        let half = self.output.shape()[0];
+        let [value, rows] = self.input.forward_dual(x, self.config.activation.into()).halves(half);
+        let gate = self.spatial.forward_dual(self.norm.forward_dual(rows));
+        let gate = gate.activation(DualActivation::Other(self.config.gate_activation.into()));
+        self.output.forward_dual(value.multiply(gate), Activation::Identity)
     }
 
     /// Mixes the next positions `x` `[b, k, d]` with all that `state` holds.

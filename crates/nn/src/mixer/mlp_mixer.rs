@@ -13,6 +13,7 @@ use super::documents::by_document;
 use super::token_mlp::TokenMlp;
 use super::{LengthPolicy, Lengths, MixerCost, Place, refuse_causal};
 use crate::channel::ActivationConfig;
+use crate::dual::Dual;
 use crate::{Builder, Context, ModelError, Promises};
 
 /// Options of MLP-Mixer's token mixing.
@@ -96,6 +97,11 @@ impl MlpMixer {
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> Tensor<3> {
         assert!(!context.causal, "an MLP over tokens sees all positions");
         by_document(x, &context.mask, |x, _| self.tokens.forward(x))
+    }
+
+    /// The same on duals of `model.max_length` rows, without padding.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        self.tokens.forward_dual(x)
     }
 
     /// The options the mixer was made from.

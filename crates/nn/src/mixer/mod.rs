@@ -28,6 +28,7 @@ mod token_mlp;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use crate::dual::Dual;
 use crate::{Context, ModelError, Promises};
 
 pub use config::{MixerConfig, Place};
@@ -103,6 +104,27 @@ impl Mixer {
             Mixer::ExternalAttention(mixer) => mixer.forward(x, context),
             Mixer::Convolution(mixer) => mixer.forward(x, context),
             Mixer::Synthesizer(mixer) => mixer.forward(x, context),
+        }
+    }
+
+    /// Mixes duals of `model.max_length` rows, in no direction and without padding.
+    ///
+    /// # Panics
+    /// If the mixer has no tangent; [`MixerConfig::check_tangent`] tells.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        match self {
+            Mixer::MlpMixer(mixer) => mixer.forward_dual(x),
+            Mixer::Gmlp(mixer) => mixer.forward_dual(x),
+            Mixer::SoftmaxAttention(_)
+            | Mixer::LinearAttention(_)
+            | Mixer::GatedAttentionUnit(_)
+            | Mixer::Flash(_)
+            | Mixer::FfOnly(_)
+            | Mixer::ResMlp(_)
+            | Mixer::Fnet(_)
+            | Mixer::ExternalAttention(_)
+            | Mixer::Convolution(_)
+            | Mixer::Synthesizer(_) => panic!("this mixer has no tangent"),
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::documents::without_padding;
 use super::lengths::from_offsets;
 use super::{LengthPolicy, Lengths, RowCache};
+use crate::dual::Dual;
 use crate::{Builder, Context, Initialiser};
 
 /// What a weight between two tokens is a function of.
@@ -81,6 +82,13 @@ impl TokenMatrix {
         };
         let x = without_padding(x, &context.mask);
         token_linear(x, self.weights(n), Some(self.bias(n)), options)
+    }
+
+    /// The same on duals, in no direction and without padding.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        let n = x.value.dims()[1];
+        let product = |x, bias| token_linear(x, self.weights(n), bias, TokenOptions::default());
+        x.affine(|x| product(x, Some(self.bias(n))), |x| product(x, None))
     }
 
     /// Mixes the next positions `x` `[b, k, c]` with all that `cache` holds.

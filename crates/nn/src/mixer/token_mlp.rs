@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use mixlab_kernels::{Activation, TokenOptions, token_linear};
 
 use super::LengthPolicy;
+use crate::dual::{Dual, DualActivation};
 use crate::{Builder, Initialiser, Role};
 
 /// An MLP over the token axis.
@@ -60,5 +61,15 @@ impl TokenMlp {
         let down_bias = policy.tokens(self.down_bias.val(), n);
         let hidden = token_linear(x, up, Some(up_bias), TokenOptions::new(self.activation));
         token_linear(hidden, down, Some(down_bias), TokenOptions::default())
+    }
+
+    /// The same on duals of the length that the weights belong to.
+    pub fn forward_dual(&self, x: Dual<3>) -> Dual<3> {
+        let map = |x: Dual<3>, weight: &Param<Tensor<2>>, bias: &Param<Tensor<1>>| {
+            let product = |x, bias| token_linear(x, weight.val(), bias, TokenOptions::default());
+            x.affine(|x| product(x, Some(bias.val())), |x| product(x, None))
+        };
+        let hidden = map(x, &self.up, &self.up_bias).activation(DualActivation::Other(self.activation));
+        map(hidden, &self.down, &self.down_bias)
     }
 }

@@ -7,6 +7,7 @@ use mixlab_kernels::{NormKind, add_norm, affine, norm};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::dual::Dual;
 use crate::{Builder, Initialiser, ModelError};
 
 /// Which normalisation a model uses.
@@ -94,6 +95,17 @@ impl NormConfig {
         ))
     }
 
+    /// # Errors
+    /// [`ModelError::Unsupported`] if the norm has no tangent, for critics.
+    pub fn check_tangent(&self) -> Result<(), ModelError> {
+        match self {
+            NormConfig::LayerNorm { .. } | NormConfig::Affine | NormConfig::None => Ok(()),
+            NormConfig::RmsNorm { .. } | NormConfig::ScaleNormA { .. } | NormConfig::ScaleNormB { .. } => {
+                Err(ModelError::no_tangent("model.norm", "choose `layer_norm`, `affine` or `none`"))
+            }
+        }
+    }
+
     /// The norm for vectors of `width` channels.
     pub fn init(&self, width: usize, builder: &Builder) -> Norm {
         let gain = |size: usize| Some(builder.parameter("gain", [size], Initialiser::Ones));
@@ -149,6 +161,28 @@ impl Norm {
             Form::Affine => affine(x, self.gain(), self.bias()),
             Form::Identity => x,
         }
+    }
+
+    /// The same on duals.
+    ///
+    /// # Panics
+    /// If the norm has no tangent; [`NormConfig::check_tangent`] tells.
+    pub fn forward_dual<const D: usize>(&self, x: Dual<D>) -> Dual<D> {
+        let normal = match self.form {
+            Form::Divided { kind: NormKind::Layer, epsilon } => x.layer_norm(epsilon),
+            Form::Divided { .. } => panic!("this norm has no tangent"),
+            Form::Affine => x,
+            Form::Identity => return x,
+        };
+        let scaled = |x: Tensor<D>| match self.gain() {
+            Some(gain) => x * gain.unsqueeze(),
+            None => x,
+        };
+        let moved = |x: Tensor<D>| match self.bias() {
+            Some(bias) => x + bias.unsqueeze(),
+            None => x,
+        };
+        normal.affine(|x| moved(scaled(x)), scaled)
     }
 
     /// `norm(x + branch)` in one pass over the data, where there is something to divide by.

@@ -15,6 +15,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use mixlab_kernels::{Dropout, dropout};
 
+use crate::dual::Dual;
 use crate::{Builder, NormConfig};
 
 pub use admin::{Admin, Profile};
@@ -143,6 +144,23 @@ impl Residual {
             Residual::TFixup(scheme) => scheme.forward(x, branch),
             Residual::Admin(scheme) => scheme.forward(x, branch),
             Residual::SandwichNorm(scheme) => scheme.forward(x, branch),
+        }
+    }
+
+    /// The same on duals, without noise.
+    ///
+    /// # Panics
+    /// If the scheme has no tangent: all but pre-norm.
+    pub fn forward_dual(&self, x: Dual<3>, branch: impl FnOnce(Dual<3>) -> Dual<3>) -> Dual<3> {
+        match self {
+            Residual::PreNorm(scheme) => scheme.forward_dual(x, branch),
+            Residual::PostNorm(_)
+            | Residual::ScaledPostNorm(_)
+            | Residual::LayerScale(_)
+            | Residual::ReZero(_)
+            | Residual::TFixup(_)
+            | Residual::Admin(_)
+            | Residual::SandwichNorm(_) => panic!("this residual scheme has no tangent"),
         }
     }
 }

@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::Norm;
+use crate::dual::Dual;
 
 /// `x + F(norm(x))`.
 #[derive(Module, Debug)]
@@ -22,6 +23,11 @@ impl PreNorm {
 
     pub(super) fn forward(&self, x: Tensor<3>, branch: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
         let normed = self.norm.forward(x.clone());
+        x + branch(normed)
+    }
+
+    pub(super) fn forward_dual(&self, x: Dual<3>, branch: impl FnOnce(Dual<3>) -> Dual<3>) -> Dual<3> {
+        let normed = self.norm.forward_dual(x.clone());
         x + branch(normed)
     }
 }

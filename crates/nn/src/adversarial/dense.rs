@@ -1,0 +1,62 @@
+//! An affine map of a whole sample, `y = x·W + b`, whatever its shape.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use mixlab_kernels::{Activation, linear};
+
+use super::tape::{Operation, Tape};
+use crate::dual::Dual;
+use crate::{Builder, Initialiser};
+
+/// `y = x·W + b` from all numbers of a sample to `[b, c, h, w]`.
+#[derive(Module, Debug)]
+pub struct Dense {
+    /// `[in, out]`.
+    weight: Param<Tensor<2>>,
+    /// `[out]`.
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    shape: [usize; 3],
+}
+
+impl Dense {
+    /// A map from `inputs` numbers to `shape`: channels, height and width. The bias starts at 0.
+    pub fn new(inputs: usize, shape: [usize; 3], first: Initialiser, builder: &Builder) -> Self {
+        let outputs = shape.iter().product();
+        Dense {
+            weight: builder.parameter("weight", [inputs, outputs], first),
+            bias: builder.parameter("bias", [outputs], Initialiser::Zeros),
+            shape,
+        }
+    }
+
+    /// Samples `[b, ..]` to `[b, c, h, w]`.
+    pub fn forward(&self, x: Dual<4>) -> Dual<4> {
+        let map = |x: Tensor<4>, bias: Option<Tensor<1>>| {
+            let y = linear(flat(x), self.weight.val(), bias, Activation::Identity);
+            self.shaped(y)
+        };
+        x.affine(|x| map(x, Some(self.bias.val())), |x| map(x, None))
+    }
+
+    /// The same, noted down.
+    pub fn trace(&self, x: Tensor<4>, path: &str, tape: &mut Tape) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let input = flat(x.clone());
+        let y = self.shaped(linear(input.clone(), weight.clone(), Some(bias.clone()), Activation::Identity));
+        tape.note(Operation::dense(path, weight, bias, input, [x.dims(), y.dims()]));
+        y
+    }
+
+    fn shaped(&self, y: Tensor<2>) -> Tensor<4> {
+        let [c, h, w] = self.shape;
+        let batch = y.dims()[0];
+        y.reshape([batch, c, h, w])
+    }
+}
+
+/// `[b, c, h, w]` as `[b, c·h·w]`.
+pub(super) fn flat(x: Tensor<4>) -> Tensor<2> {
+    let [b, c, h, w] = x.dims();
+    x.reshape([b, c * h * w])
+}

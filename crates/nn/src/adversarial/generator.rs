@@ -1,0 +1,169 @@
+//! Generators: a sample from a latent.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use mixlab_kernels::Activation;
+
+use super::Sequential;
+use super::batch_norm::{BatchMoments, BatchNorm};
+use super::config::{NetworkConfig, SampleShape, kaiming};
+use super::convolution::{Convolution, TransposedConvolution, Window};
+use super::critic::DCGAN_DEVIATION;
+use super::dense::Dense;
+use super::layer::Layer;
+use super::patches::PatchGenerator;
+use super::residual::ResidualUp;
+use crate::dual::DualActivation;
+use crate::{Builder, Initialiser, Mode, ModelConfig, ModelError};
+
+const RELU: DualActivation = DualActivation::LeakyRelu { slope: 0.0 };
+
+/// A generator of samples from latents, whose class may be given by numbers behind those of the latent. Images end in tanh; points do not,
+/// they have no bounds.
+#[derive(Module, Debug)]
+pub struct Generator {
+    network: GeneratorNetwork,
+    #[module(skip)]
+    latent: usize,
+}
+
+#[expect(clippy::large_enum_variant, reason = "a network has few of them, and modules are not boxed")]
+#[derive(Module, Debug)]
+enum GeneratorNetwork {
+    Sequential(Sequential),
+    Patches(PatchGenerator),
+}
+
+impl Generator {
+    /// A generator of samples of this shape from `latent` numbers and one for each of `classes`. `model` describes the blocks of generators
+    /// of patches.
+    ///
+    /// # Errors
+    /// What does not fit the shape.
+    pub fn new(
+        config: &NetworkConfig,
+        model: &ModelConfig,
+        latent: usize,
+        sample: SampleShape,
+        classes: usize,
+        builder: &Builder,
+    ) -> Result<Self, ModelError> {
+        config.check_shape("objective.generator", sample)?;
+        let inputs = latent + classes;
+        let builder = builder.child("network");
+        let network = match config {
+            NetworkConfig::Mlp { width, depth, activation } => {
+                GeneratorNetwork::Sequential(mlp(inputs, *width, *depth, activation.into(), sample, &builder))
+            }
+            NetworkConfig::Convolution { width, stages, .. } => {
+                GeneratorNetwork::Sequential(dcgan(inputs, *width, *stages, sample, &builder))
+            }
+            NetworkConfig::Residual { width, stages, .. } => {
+                GeneratorNetwork::Sequential(residual(inputs, *width, *stages, sample, &builder))
+            }
+            NetworkConfig::Patches => {
+                GeneratorNetwork::Patches(PatchGenerator::new(model, inputs, sample, &builder)?)
+            }
+        };
+        Ok(Generator { network, latent })
+    }
+
+    /// Samples `[b, c, h, w]` of latents `[b, latent + classes]`, and the moments of layers that normalise over the batch.
+    pub fn forward(&self, latents: Tensor<2>, mode: Mode) -> (Tensor<4>, Vec<BatchMoments>) {
+        let mut moments = Vec::new();
+        let latents = latents.unsqueeze_dims::<4>(&[2, 3]);
+        let samples = match &self.network {
+            GeneratorNetwork::Sequential(network) => {
+                network.forward(latents.into(), mode, &mut moments).value
+            }
+            GeneratorNetwork::Patches(network) => network.forward(latents),
+        };
+        (samples, moments)
+    }
+
+    /// Numbers of a latent without those of its class.
+    pub fn latent(&self) -> usize {
+        self.latent
+    }
+}
+
+/// Affine maps to all numbers of a sample.
+fn mlp(
+    inputs: usize,
+    width: usize,
+    depth: usize,
+    activation: DualActivation,
+    sample: SampleShape,
+    builder: &Builder,
+) -> Sequential {
+    let mut layers = Vec::new();
+    for index in 0..depth {
+        let fan = if index == 0 { inputs } else { width };
+        let builder = builder.child(&format!("layers.{}", layers.len()));
+        layers.push(Layer::Dense(Dense::new(fan, [width, 1, 1], kaiming(fan, Window::POINT), &builder)));
+        layers.push(Layer::activation(activation));
+    }
+    let shape = [sample.channels, sample.height, sample.width];
+    let builder = builder.child(&format!("layers.{}", layers.len()));
+    layers.push(Layer::Dense(Dense::new(width, shape, Initialiser::lecun_normal(width), &builder)));
+    bounded(layers, sample)
+}
+
+/// An affine map to the smallest image, then 4 × 4 with stride 2 to half the channels, and 3 × 3 to pixels.
+fn dcgan(inputs: usize, width: usize, stages: usize, sample: SampleShape, builder: &Builder) -> Sequential {
+    let first = Initialiser::Normal { deviation: DCGAN_DEVIATION };
+    let smallest = [width << stages, sample.height >> stages, sample.width >> stages];
+    let mut layers = Vec::new();
+    let at = |layers: &Vec<Layer>| builder.child(&format!("layers.{}", layers.len()));
+    layers.push(Layer::Dense(Dense::new(inputs, smallest, first, &at(&layers))));
+    for stage in (0..=stages).rev() {
+        layers.push(Layer::BatchNorm(BatchNorm::new(width << stage, &at(&layers))));
+        layers.push(Layer::activation(RELU));
+        let layer = match stage {
+            0 => Layer::Convolution(Convolution::new(
+                [width, sample.channels],
+                Window::SAME,
+                first,
+                &at(&layers),
+            )),
+            _ => {
+                let channels = [width << stage, width << (stage - 1)];
+                let layer = TransposedConvolution::new(channels, Window::HALF, first, &at(&layers));
+                Layer::TransposedConvolution(layer)
+            }
+        };
+        layers.push(layer);
+    }
+    bounded(layers, sample)
+}
+
+/// An affine map to the smallest image, residual blocks, and 3 × 3 to pixels.
+fn residual(
+    inputs: usize,
+    width: usize,
+    stages: usize,
+    sample: SampleShape,
+    builder: &Builder,
+) -> Sequential {
+    let smallest = [width, sample.height >> stages, sample.width >> stages];
+    let mut layers = Vec::new();
+    let at = |layers: &Vec<Layer>| builder.child(&format!("layers.{}", layers.len()));
+    layers.push(Layer::Dense(Dense::new(inputs, smallest, kaiming(inputs, Window::POINT), &at(&layers))));
+    for _ in 0..stages {
+        layers.push(Layer::ResidualUp(ResidualUp::new([width, width], &at(&layers))));
+    }
+    layers.push(Layer::BatchNorm(BatchNorm::new(width, &at(&layers))));
+    layers.push(Layer::activation(RELU));
+    let first = kaiming(width, Window::SAME);
+    let pixels = Convolution::new([width, sample.channels], Window::SAME, first, &at(&layers));
+    layers.push(Layer::Convolution(pixels));
+    bounded(layers, sample)
+}
+
+/// Images lie in [−1, 1].
+fn bounded(mut layers: Vec<Layer>, sample: SampleShape) -> Sequential {
+    if sample.height * sample.width > 1 {
+        layers.push(Layer::activation(DualActivation::Other(Activation::Tanh)));
+    }
+    Sequential::new(layers)
+}

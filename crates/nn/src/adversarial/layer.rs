@@ -1,0 +1,114 @@
+//! The layers that networks without tokens are made of.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::batch_norm::{BatchMoments, BatchNorm};
+use super::convolution::{Convolution, TransposedConvolution};
+use super::dense::Dense;
+use super::pooling::Pool;
+use super::residual::{ResidualDown, ResidualUp};
+use super::tape::{Operation, Tape};
+use crate::Mode;
+use crate::dual::{Dual, DualActivation};
+
+/// One layer, `[b, c, h, w]` to another such shape.
+#[expect(clippy::large_enum_variant, reason = "a network has few of them, and modules are not boxed")]
+#[derive(Module, Debug)]
+pub(crate) enum Layer {
+    /// An affine map of all numbers.
+    Dense(Dense),
+    /// A convolution.
+    Convolution(Convolution),
+    /// A convolution that makes an image larger.
+    TransposedConvolution(TransposedConvolution),
+    /// Two convolutions beside a shortcut, then half the size.
+    ResidualDown(ResidualDown),
+    /// Twice the size, then two convolutions beside a shortcut.
+    ResidualUp(ResidualUp),
+    /// Normalisation over the samples of a batch.
+    BatchNorm(BatchNorm),
+    /// What has no parameters.
+    Fixed(Fixed),
+}
+
+/// A layer without parameters.
+#[derive(Module, Debug)]
+pub(crate) struct Fixed {
+    #[module(skip)]
+    kind: FixedKind,
+}
+
+/// What such a layer does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FixedKind {
+    /// An element-wise function.
+    Activation(DualActivation),
+    /// Fewer pixels.
+    Pool(Pool),
+}
+
+impl Layer {
+    /// An element-wise function.
+    pub fn activation(kind: DualActivation) -> Self {
+        Layer::Fixed(Fixed { kind: FixedKind::Activation(kind) })
+    }
+
+    /// Fewer pixels.
+    pub fn pool(pool: Pool) -> Self {
+        Layer::Fixed(Fixed { kind: FixedKind::Pool(pool) })
+    }
+
+    /// The layer; `moments` gets those of the batch, of layers that normalise over it.
+    pub fn forward(&self, x: Dual<4>, mode: Mode, moments: &mut Vec<BatchMoments>) -> Dual<4> {
+        match self {
+            Layer::Dense(layer) => layer.forward(x),
+            Layer::Convolution(layer) => layer.forward(x),
+            Layer::TransposedConvolution(layer) => layer.forward(x),
+            Layer::ResidualDown(layer) => layer.forward(x),
+            Layer::ResidualUp(layer) => layer.forward(x, mode, moments),
+            Layer::BatchNorm(layer) => layer.forward(x, mode, moments),
+            Layer::Fixed(Fixed { kind: FixedKind::Activation(kind) }) => x.activation(*kind),
+            Layer::Fixed(Fixed { kind: FixedKind::Pool(pool) }) => pool.forward(x),
+        }
+    }
+
+    /// The same, noted down.
+    ///
+    /// # Panics
+    /// If the layer is not linear between kinks; [`Layer::is_piecewise_linear`] tells.
+    pub fn trace(&self, x: Tensor<4>, path: &str, tape: &mut Tape) -> Tensor<4> {
+        match self {
+            Layer::Dense(layer) => layer.trace(x, path, tape),
+            Layer::Convolution(layer) => layer.trace(x, path, tape),
+            Layer::ResidualDown(layer) => layer.trace(x, path, tape),
+            Layer::Fixed(Fixed { kind: FixedKind::Activation(kind) }) => rectified(x, *kind, tape),
+            Layer::Fixed(Fixed { kind: FixedKind::Pool(pool) }) => pool.trace(x, tape),
+            Layer::TransposedConvolution(_) | Layer::ResidualUp(_) | Layer::BatchNorm(_) => {
+                unreachable!("layers of generators are not traced")
+            }
+        }
+    }
+
+    /// Whether a critic of such layers is linear between kinks.
+    pub fn is_piecewise_linear(&self) -> bool {
+        match self {
+            Layer::Dense(_) | Layer::Convolution(_) => true,
+            Layer::ResidualDown(layer) => layer.activation().is_piecewise_linear(),
+            Layer::Fixed(Fixed { kind: FixedKind::Activation(kind) }) => kind.is_piecewise_linear(),
+            Layer::Fixed(Fixed { kind: FixedKind::Pool(_) }) => true,
+            Layer::TransposedConvolution(_) | Layer::ResidualUp(_) | Layer::BatchNorm(_) => false,
+        }
+    }
+}
+
+/// max(x, 0) + slope·min(x, 0), noted down.
+///
+/// # Panics
+/// For another function.
+pub(super) fn rectified(x: Tensor<4>, kind: DualActivation, tape: &mut Tape) -> Tensor<4> {
+    let DualActivation::LeakyRelu { slope } = kind else { unreachable!("{kind:?} has no kinks") };
+    let output = kind.value(x);
+    tape.note(Operation::Rectify { output: output.clone(), slope });
+    output
+}

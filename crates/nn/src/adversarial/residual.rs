@@ -1,0 +1,114 @@
+//! Residual blocks of convolutions: one that halves an image, for critics, and one that doubles it, for generators.
+//!
+//! ```text
+//! down   y = pool(conv(f(conv(f(x))))) + pool(conv₁(x))          f leaky; the first block of a critic starts without f
+//! up     y = conv(f(BN(conv(2×(f(BN(x))))))) + conv₁(2×x)
+//! ```
+//!
+//! Source: Miyato, Kataoka, Koyama and Yoshida, "Spectral normalization for generative adversarial networks", ICLR 2018, figure 8 and tables
+//! 4 to 6.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::batch_norm::{BatchMoments, BatchNorm};
+use super::config::kaiming;
+use super::convolution::{Convolution, Window};
+use super::layer::rectified;
+use super::pooling::{Pool, doubled};
+use super::tape::{Operation, Tape};
+use crate::dual::{Dual, DualActivation};
+use crate::{Builder, Mode};
+
+/// `[b, in, h, w]` to `[b, out, h/2, w/2]`.
+#[derive(Module, Debug)]
+pub struct ResidualDown {
+    first: Convolution,
+    second: Convolution,
+    shortcut: Convolution,
+    #[module(skip)]
+    activation: DualActivation,
+    #[module(skip)]
+    pool: Pool,
+    /// Whether the branch starts with the activation: not at the pixels themselves.
+    #[module(skip)]
+    inner: bool,
+}
+
+impl ResidualDown {
+    pub(super) fn new(
+        [inputs, outputs]: [usize; 2],
+        (activation, pool): (DualActivation, Pool),
+        inner: bool,
+        builder: &Builder,
+    ) -> Self {
+        let convolution = |name: &str, channels: [usize; 2], window: Window| {
+            Convolution::new(channels, window, kaiming(channels[0], window), &builder.child(name))
+        };
+        ResidualDown {
+            first: convolution("first", [inputs, outputs], Window::SAME),
+            second: convolution("second", [outputs, outputs], Window::SAME),
+            shortcut: convolution("shortcut", [inputs, outputs], Window::POINT),
+            activation,
+            pool,
+            inner,
+        }
+    }
+
+    pub(super) fn activation(&self) -> DualActivation {
+        self.activation
+    }
+
+    pub(super) fn forward(&self, x: Dual<4>) -> Dual<4> {
+        let start = if self.inner { x.clone().activation(self.activation) } else { x.clone() };
+        let hidden = self.first.forward(start).activation(self.activation);
+        let branch = self.pool.forward(self.second.forward(hidden));
+        branch + self.shortcut.forward(self.pool.forward(x))
+    }
+
+    pub(super) fn trace(&self, x: Tensor<4>, path: &str, tape: &mut Tape) -> Tensor<4> {
+        let (mut branch, mut shortcut) = (Tape::default(), Tape::default());
+        let start = if self.inner { rectified(x.clone(), self.activation, &mut branch) } else { x.clone() };
+        let hidden = self.first.trace(start, &format!("{path}.first"), &mut branch);
+        let hidden = rectified(hidden, self.activation, &mut branch);
+        let y = self.second.trace(hidden, &format!("{path}.second"), &mut branch);
+        let y = self.pool.trace(y, &mut branch);
+        let small = self.pool.trace(x, &mut shortcut);
+        let y = y + self.shortcut.trace(small, &format!("{path}.shortcut"), &mut shortcut);
+        tape.note(Operation::Sum { branch, shortcut });
+        y
+    }
+}
+
+/// `[b, in, h, w]` to `[b, out, 2h, 2w]`.
+#[derive(Module, Debug)]
+pub struct ResidualUp {
+    first_norm: BatchNorm,
+    first: Convolution,
+    second_norm: BatchNorm,
+    second: Convolution,
+    shortcut: Convolution,
+}
+
+impl ResidualUp {
+    pub(super) fn new([inputs, outputs]: [usize; 2], builder: &Builder) -> Self {
+        let convolution = |name: &str, channels: [usize; 2], window: Window| {
+            Convolution::new(channels, window, kaiming(channels[0], window), &builder.child(name))
+        };
+        ResidualUp {
+            first_norm: BatchNorm::new(inputs, &builder.child("first_norm")),
+            first: convolution("first", [inputs, outputs], Window::SAME),
+            second_norm: BatchNorm::new(outputs, &builder.child("second_norm")),
+            second: convolution("second", [outputs, outputs], Window::SAME),
+            shortcut: convolution("shortcut", [inputs, outputs], Window::POINT),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Dual<4>, mode: Mode, moments: &mut Vec<BatchMoments>) -> Dual<4> {
+        const RELU: DualActivation = DualActivation::LeakyRelu { slope: 0.0 };
+        let start = self.first_norm.forward(x.clone(), mode, moments).activation(RELU);
+        let hidden = self.first.forward(start.linear(doubled));
+        let hidden = self.second_norm.forward(hidden, mode, moments).activation(RELU);
+        self.second.forward(hidden) + self.shortcut.forward(x).linear(doubled)
+    }
+}

@@ -1,0 +1,241 @@
+//! What a critic that is linear between kinks did, and its gradients in closed form.
+//!
+//! With z_l = W_l·h_{l−1} + β_l, h_l = M_l·z_l (M_l the slopes where the sample is), adjoints δ_l = ∂f/∂z_l and tangents ḣ_l = M_l·W_l·ḣ_{l−1}:
+//!
+//! ```text
+//! ∂/∂W_l Σ_b [a_b·f(x_b) + c_b·D_{u_b}f(x_b)] = Σ_b δ_l·(a_b·h_{l−1} + c_b·ḣ_{l−1})ᵀ          ∂/∂β_l = Σ_b a_b·δ_l
+//! ```
+//!
+//! which is the usual backward pass with h replaced by h̃ = a·h + c·ḣ; and h̃ is one pass of its own, h̃_l = M_l·(W_l·h̃_{l−1} + a·β_l) from
+//! h̃_0 = a·x + c·u. So four passes (values, adjoints, replaced values, weights) do what a second-order autodiff does in six, and nothing but
+//! slopes, adjoints and inputs is kept.
+
+use burn::tensor::module::{
+    avg_pool2d_backward, conv_transpose2d, conv2d, conv2d_weight_backward, max_pool2d_with_indices_backward,
+};
+use burn::tensor::{Int, Tensor};
+use mixlab_kernels::{Activation, linear};
+
+use super::convolution::Window;
+use super::dense::flat;
+use super::pooling::{SIDE, average, mean};
+
+/// Gradients by the path of their parameter, as vectors.
+pub type ByPath = std::collections::BTreeMap<String, Tensor<1>>;
+
+/// One thing a critic did, with what its derivatives need.
+#[derive(Clone, Debug)]
+pub(super) enum Operation {
+    /// An affine map of all numbers.
+    Dense(Affine<2, 2>, [[usize; 4]; 2]),
+    /// A convolution.
+    Convolution(Affine<4, 4>, Window),
+    /// max(x, 0) + slope·min(x, 0), by the sign of what came out.
+    Rectify { output: Tensor<4>, slope: f64 },
+    /// 2 × 2 averages of an input of this shape.
+    Average { shape: [usize; 4] },
+    /// The average of all pixels of an input of this shape.
+    Mean { shape: [usize; 4] },
+    /// 2 × 2 maxima, and where they are.
+    Largest { shape: [usize; 4], indices: Tensor<4, Int> },
+    /// The sum of two ways.
+    Sum { branch: Tape, shortcut: Tape },
+}
+
+/// An affine map of rank `W` with an input and an adjoint of rank `D`.
+#[derive(Clone, Debug)]
+pub(super) struct Affine<const W: usize, const D: usize> {
+    path: String,
+    weight: Tensor<W>,
+    bias: Tensor<1>,
+    input: Tensor<D>,
+    /// ∂f/∂z of every sample; after [`Tape::pull`].
+    adjoint: Option<Tensor<D>>,
+}
+
+impl<const W: usize, const D: usize> Affine<W, D> {
+    fn new(path: &str, weight: Tensor<W>, bias: Tensor<1>, input: Tensor<D>) -> Self {
+        Affine { path: path.to_owned(), weight, bias, input, adjoint: None }
+    }
+
+    fn adjoint(&self) -> Tensor<D> {
+        self.adjoint.clone().expect("adjoints come before gradients")
+    }
+}
+
+impl Operation {
+    /// A dense layer at `path`; `shapes` are those of what goes in and comes out.
+    pub fn dense(
+        path: &str,
+        weight: Tensor<2>,
+        bias: Tensor<1>,
+        input: Tensor<2>,
+        shapes: [[usize; 4]; 2],
+    ) -> Self {
+        Operation::Dense(Affine::new(path, weight, bias, input), shapes)
+    }
+
+    /// A convolution at `path`.
+    pub fn convolution(
+        path: &str,
+        weight: Tensor<4>,
+        bias: Tensor<1>,
+        window: Window,
+        input: Tensor<4>,
+    ) -> Self {
+        Operation::Convolution(Affine::new(path, weight, bias, input), window)
+    }
+
+    /// The adjoint of the input.
+    fn pull(&mut self, dy: Tensor<4>) -> Tensor<4> {
+        match self {
+            Operation::Dense(map, [shape, _]) => {
+                let dy = flat(dy);
+                let dx = linear(dy.clone(), map.weight.clone().transpose(), None, Activation::Identity);
+                map.adjoint = Some(dy);
+                dx.reshape(*shape)
+            }
+            Operation::Convolution(map, window) => {
+                map.adjoint = Some(dy.clone());
+                conv_transpose2d(dy, map.weight.clone(), None, window.transposed())
+            }
+            Operation::Rectify { output, slope } => gated(dy, output.clone(), *slope),
+            Operation::Average { shape } => {
+                let like = Tensor::zeros(*shape, (&dy.device(), dy.dtype()));
+                avg_pool2d_backward(like, dy, [SIDE; 2], [SIDE; 2], [0; 2], true, false)
+            }
+            Operation::Mean { shape } => {
+                let pixels = shape[2] * shape[3];
+                dy.mul_scalar(1.0 / pixels as f64).expand(*shape)
+            }
+            Operation::Largest { shape, indices } => {
+                let like = Tensor::zeros(*shape, (&dy.device(), dy.dtype()));
+                let places = indices.clone();
+                max_pool2d_with_indices_backward(
+                    like, [SIDE; 2], [SIDE; 2], [0; 2], [1; 2], false, dy, places,
+                )
+            }
+            Operation::Sum { branch, shortcut } => branch.pull(dy.clone()) + shortcut.pull(dy),
+        }
+    }
+
+    /// Replaced values h̃ of the output, from those of the input; `weights` `[b, 1, 1, 1]` are a.
+    fn push(&self, h: Tensor<4>, weights: &Tensor<4>, gradients: &mut ByPath) -> Tensor<4> {
+        match self {
+            Operation::Dense(map, [_, shape]) => {
+                let h = flat(h);
+                map.add_dense(h.clone(), weights, gradients);
+                let z = linear(h, map.weight.clone(), None, Activation::Identity);
+                let batch = shape[0];
+                let bias = weights.clone().reshape([batch, 1]) * map.bias.clone().unsqueeze::<2>();
+                (z + bias).reshape(*shape)
+            }
+            Operation::Convolution(map, window) => {
+                map.add_convolution(h.clone(), *window, weights, gradients);
+                let z = conv2d(h, map.weight.clone(), None, window.options());
+                let channels = map.bias.dims()[0];
+                z + weights.clone() * map.bias.clone().reshape([1, channels, 1, 1])
+            }
+            Operation::Rectify { output, slope } => gated(h, output.clone(), *slope),
+            Operation::Average { .. } => average(h),
+            Operation::Mean { .. } => mean(h),
+            Operation::Largest { shape: [b, c, height, width], indices } => {
+                let [.., rows, columns] = indices.dims();
+                let places = indices.clone().reshape([*b, *c, rows * columns]);
+                h.reshape([*b, *c, height * width]).gather(2, places).reshape([*b, *c, rows, columns])
+            }
+            Operation::Sum { branch, shortcut } => {
+                branch.push(h.clone(), weights, gradients) + shortcut.push(h, weights, gradients)
+            }
+        }
+    }
+
+    /// Gradients of Σ_b a_b·f(x_b) alone, whose a is in the adjoints already.
+    fn weigh(&self, gradients: &mut ByPath) {
+        match self {
+            Operation::Dense(map, _) => {
+                let ones = map.input.clone().narrow(1, 0, 1).ones_like().unsqueeze_dims::<4>(&[2, 3]);
+                map.add_dense(map.input.clone(), &ones, gradients);
+            }
+            Operation::Convolution(map, window) => {
+                let [batch, ..] = map.input.dims();
+                let ones = Tensor::ones([batch, 1, 1, 1], (&map.input.device(), map.input.dtype()));
+                map.add_convolution(map.input.clone(), *window, &ones, gradients);
+            }
+            Operation::Sum { branch, shortcut } => {
+                branch.weigh(gradients);
+                shortcut.weigh(gradients);
+            }
+            Operation::Rectify { .. }
+            | Operation::Average { .. }
+            | Operation::Mean { .. }
+            | Operation::Largest { .. } => {}
+        }
+    }
+}
+
+impl Affine<2, 2> {
+    fn add_dense(&self, h: Tensor<2>, weights: &Tensor<4>, gradients: &mut ByPath) {
+        let adjoint = self.adjoint();
+        let batch = h.dims()[0];
+        let bias = (adjoint.clone() * weights.clone().reshape([batch, 1])).sum_dim(0).flatten(0, 1);
+        enter(gradients, &self.path, "weight", h.transpose().matmul(adjoint).flatten(0, 1));
+        enter(gradients, &self.path, "bias", bias);
+    }
+}
+
+impl Affine<4, 4> {
+    fn add_convolution(&self, h: Tensor<4>, window: Window, weights: &Tensor<4>, gradients: &mut ByPath) {
+        let adjoint = self.adjoint();
+        let channels = self.bias.dims()[0];
+        let bias = (adjoint.clone() * weights.clone()).swap_dims(0, 1).reshape([channels as i32, -1]);
+        let weight = conv2d_weight_backward(h, self.weight.clone(), adjoint, window.options());
+        enter(gradients, &self.path, "weight", weight.flatten(0, 3));
+        enter(gradients, &self.path, "bias", bias.sum_dim(1).flatten(0, 1));
+    }
+}
+
+/// A critic's operations in order.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    operations: Vec<Operation>,
+}
+
+impl Tape {
+    pub(super) fn note(&mut self, operation: Operation) {
+        self.operations.push(operation);
+    }
+
+    /// Adjoints of everything, from that of the output; gives the adjoint of the input. With ones for a scalar output that is ∇ₓf of every
+    /// sample.
+    pub fn pull(&mut self, dy: Tensor<4>) -> Tensor<4> {
+        self.operations.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy))
+    }
+
+    /// Adds the gradient of Σ_b a_b·f(x_b) + c_b·D_{u_b}f(x_b), with adjoints that [`Tape::pull`] made from ones. `h` is a·x + c·u and
+    /// `weights` `[b, 1, 1, 1]` are a. Gives Σ's terms.
+    ///
+    /// # Panics
+    /// Before [`Tape::pull`].
+    pub fn push(&self, h: Tensor<4>, weights: &Tensor<4>, gradients: &mut ByPath) -> Tensor<4> {
+        self.operations.iter().fold(h, |h, operation| operation.push(h, weights, gradients))
+    }
+
+    /// Adds the gradient of Σ_b a_b·f(x_b), with adjoints that [`Tape::pull`] made from a.
+    ///
+    /// # Panics
+    /// Before [`Tape::pull`].
+    pub fn weigh(&self, gradients: &mut ByPath) {
+        self.operations.iter().for_each(|operation| operation.weigh(gradients));
+    }
+}
+
+fn enter(gradients: &mut ByPath, path: &str, name: &str, gradient: Tensor<1>) {
+    crate::add_gradients(gradients, [(format!("{path}.{name}"), gradient)]);
+}
+
+/// `x` where the rectified `output` is positive, `slope·x` elsewhere. The sign of the output is that of the input, as no slope is negative.
+fn gated(x: Tensor<4>, output: Tensor<4>, slope: f64) -> Tensor<4> {
+    let less = x.clone().mul_scalar(slope);
+    x.mask_where(output.lower_equal_elem(0.0), less)
+}
