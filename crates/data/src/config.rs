@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 use crate::image::{AugmentConfig, ImageConfig};
+use crate::points::PointSet;
 
 /// Which files a run reads, which part of them it never trains on, and how they become rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +41,9 @@ pub struct DataConfig {
     pub image: ImageConfig,
     /// How training images are changed each time they are shown.
     pub augment: AugmentConfig,
+    /// A distribution of points in the place of files. Only adversarial runs take points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<PointSet>,
 }
 
 impl Default for DataConfig {
@@ -59,6 +63,7 @@ impl Default for DataConfig {
             segment_masks: SegmentMasks::Auto,
             image: ImageConfig::default(),
             augment: AugmentConfig::default(),
+            points: None,
         }
     }
 }
@@ -70,7 +75,7 @@ impl DataConfig {
     /// When nothing is named to train on, a fraction lies outside 0 to 0.9, a field has no name, a
     /// value of `image` or `augment` is out of range, or a path is both trained on and measured on.
     pub fn validate(&self) -> Result<(), DataError> {
-        if self.train.is_empty() {
+        if self.train.is_empty() && self.points.is_none() {
             return Err(DataError::NothingToRead);
         }
         if !(0.0..=0.9).contains(&self.evaluate_fraction) {

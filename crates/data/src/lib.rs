@@ -50,6 +50,7 @@ mod inspect;
 mod labelled;
 mod masking;
 mod pairs;
+mod points;
 mod read;
 mod sentences;
 mod split;
@@ -70,7 +71,7 @@ pub use evaluation::{EvaluationData, EvaluationOptions};
 pub use grammar::{Grammar, GrammarLanguage, GrammarSentence};
 pub use image::{
     AugmentConfig, Cifar100Label, ImageBatch, ImageConfig, ImageEvaluation, ImageInput, ImageRows, ImageSet,
-    ImageShape, ImageTraining, Normalisation,
+    ImageShape, ImageTraining, Normalisation, encode_png,
 };
 pub use inspect::{FileSummary, inspect};
 pub use labelled::{
@@ -82,6 +83,7 @@ pub use pairs::{
     PairBatch, PairEvaluation, PairOptions, PairSplit, PairTraining, Pairs, SpanConfig, hide_spans,
     load_pairs, read_pairs, read_scored_pairs, sentinel_text,
 };
+pub use points::{Modes, PointSet};
 pub use read::{Texts, read_file};
 pub use sentences::{Enclosure, SentenceBatch, SentenceEvaluation, SentenceNotes, SentenceTraining};
 pub use split::{TextSplit, load};

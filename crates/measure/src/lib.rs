@@ -2,7 +2,8 @@
 //! update; [`decode`], that of one more token; [`breakeven`], from which length a mixer is cheaper than softmax
 //! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs; [`audit`], the
 //! promises of a model; [`depth`], which residual scheme stays trainable at which depth; [`nce`], what rounding
-//! takes from contrastive losses; [`chunks`], what cached gradients cost.
+//! takes from contrastive losses; [`chunks`], what cached gradients cost; [`lipschitz`], how steep a
+//! critic is.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod cost;
 pub mod decode;
 pub mod depth;
 pub mod latents;
+pub mod lipschitz;
 mod memory;
 pub mod nce;
 mod picture;

@@ -37,6 +37,7 @@ pub enum Verb {
     Embed(verb::embed::Embed),
     Search(verb::search::Search),
     Vae(verb::vae::Vae),
+    Gan(verb::gan::Gan),
     Import(verb::import::Import),
     Export(verb::export::Export),
     Plan(verb::plan::Plan),

@@ -68,6 +68,11 @@ impl Display {
         self.evaluation(step)?.accuracy
     }
 
+    /// Energy distance of made samples at a step, if this sitting measured it.
+    pub fn energy_distance(&self, step: u64) -> Option<f64> {
+        self.evaluation(step)?.energy_distance
+    }
+
     fn evaluation(&self, step: u64) -> Option<&MetricsLine> {
         self.evaluations.iter().rev().find(|line| line.step == step)
     }
@@ -171,12 +176,24 @@ fn style() -> ProgressStyle {
 }
 
 fn describe_evaluation(line: &MetricsLine) -> String {
+    // Generators have no likelihood: their loss is a distance of samples.
+    if let Some(distance) = line.energy_distance {
+        return describe_samples(line, distance);
+    }
     let unit = if line.accuracy.is_some() { "example" } else { "token" };
     let loss = line.loss.map_or_else(|| "no loss".into(), |loss| format!("loss {loss:.4} nats/{unit}"));
     let bits = line.bits_per_byte.map_or_else(String::new, |bits| format!(", {bits:.4} bits/byte"));
     let accuracy =
         line.accuracy.map_or_else(String::new, |share| format!(", accuracy {:.2} %", 100.0 * share));
     format!("step {}: held-out {loss}{bits}{accuracy}", line.step)
+}
+
+fn describe_samples(line: &MetricsLine, distance: f64) -> String {
+    let modes = line.modes.map_or_else(String::new, |modes| {
+        let [coverage, quality] = [modes.coverage, modes.high_quality].map(|share| 100.0 * share);
+        format!(", {coverage:.0} % of the modes, {quality:.1} % of high quality")
+    });
+    format!("step {}: energy distance {distance:.5}{modes}", line.step)
 }
 
 fn describe_training(

@@ -9,7 +9,7 @@ use crate::channel::ChannelConfig;
 use crate::embed::{EmbeddingConfig, PatchConfig};
 use crate::head::{HeadConfig, Pooling, ReadoutConfig};
 use crate::latent::{LatentConfig, PosteriorInput, TextVae};
-use crate::mixer::{Lengths, MixerConfig};
+use crate::mixer::{Lengths, MixerConfig, MlpMixerConfig};
 use crate::position::PositionConfig;
 use crate::residual::{ResidualConfig, Stack};
 use crate::seq2seq::{EncoderConfig, SequenceToSequence};
@@ -145,6 +145,17 @@ impl ModelConfig {
             recompute: RecomputeConfig::default(),
             init_from: None,
         }
+    }
+
+    /// What stands for a model where none is described, as in adversarial runs without patches. It passes no check.
+    pub fn absent() -> Self {
+        let mixer = MixerConfig::MlpMixer(MlpMixerConfig::default());
+        ModelConfig { width: 0, depth: 0, ..ModelConfig::new(mixer) }
+    }
+
+    /// Whether no model is described.
+    pub fn is_absent(&self) -> bool {
+        *self == ModelConfig::absent()
     }
 
     /// The token mixer of one layer.

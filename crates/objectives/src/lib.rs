@@ -5,6 +5,7 @@
 pub mod adversarial;
 pub mod classification;
 pub mod contrastive;
+pub mod generative;
 pub mod language;
 pub mod representation;
 mod segmented;

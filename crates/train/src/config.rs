@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+use crate::adversarial::AdversarialConfig;
 use crate::ema::EmaConfig;
 use crate::generate::SamplingConfig;
 use crate::guard::GuardConfig;
@@ -28,7 +29,8 @@ pub struct Config {
     /// How text becomes numbers.
     #[serde(default)]
     pub tokenizer: TokenizerConfig,
-    /// The model.
+    /// The model. Only adversarial runs can do without.
+    #[serde(default = "ModelConfig::absent", skip_serializing_if = "ModelConfig::is_absent")]
     pub model: ModelConfig,
     /// What the model is trained to do.
     #[serde(default)]
@@ -98,6 +100,8 @@ pub enum ObjectiveConfig {
     Contrastive(ContrastiveConfig),
     /// Turn sentences into latents at several layers and back, by one stack that is encoder and decoder (UniVAE).
     TextVae(TextVaeConfig),
+    /// Make samples like those of the data, against a critic that tells them apart.
+    Adversarial(AdversarialConfig),
     /// Tell the class of a whole sequence: of an image or of a text with a label.
     Classification {
         /// Share of the probability that is spread over all classes in the targets, in [0, 1).
@@ -128,6 +132,14 @@ impl ObjectiveConfig {
         }
     }
 
+    /// The options of an adversarial objective.
+    pub fn adversarial(&self) -> Option<&AdversarialConfig> {
+        match self {
+            ObjectiveConfig::Adversarial(config) => Some(config),
+            _ => None,
+        }
+    }
+
     /// Whether a target is written for each source.
     pub fn writes(&self) -> bool {
         matches!(self, ObjectiveConfig::SequenceToSequence { .. } | ObjectiveConfig::SpanCorruption { .. })
@@ -147,6 +159,7 @@ impl ObjectiveConfig {
             | ObjectiveConfig::MaskedLm { .. }
             | ObjectiveConfig::Contrastive(_)
             | ObjectiveConfig::TextVae(_)
+            | ObjectiveConfig::Adversarial(_)
             | ObjectiveConfig::Classification { .. } => 0,
         }
     }
@@ -154,7 +167,7 @@ impl ObjectiveConfig {
     /// Whether the data are or may be images.
     pub fn may_read_images(&self) -> bool {
         match self {
-            ObjectiveConfig::Classification { .. } => true,
+            ObjectiveConfig::Classification { .. } | ObjectiveConfig::Adversarial(_) => true,
             ObjectiveConfig::Contrastive(contrastive) => contrastive.examples == ContrastiveKind::Images,
             ObjectiveConfig::CausalLm
             | ObjectiveConfig::MaskedLm { .. }
@@ -172,7 +185,9 @@ impl ObjectiveConfig {
             | ObjectiveConfig::SpanCorruption { .. }
             | ObjectiveConfig::TextVae(_) => 1.0,
             ObjectiveConfig::MaskedLm { masking } => masking.probability,
-            ObjectiveConfig::Contrastive(_) | ObjectiveConfig::Classification { .. } => 0.0,
+            ObjectiveConfig::Contrastive(_)
+            | ObjectiveConfig::Adversarial(_)
+            | ObjectiveConfig::Classification { .. } => 0.0,
         }
     }
 }
@@ -302,11 +317,9 @@ impl Config {
     pub fn validate(&self) -> Result<(), TrainError> {
         self.data.validate()?;
         self.tokenizer.validate()?;
-        self.model.validate()?;
-        if !self.objective.writes() {
-            self.model.check_one_stack("an objective without sources and targets")?;
+        if self.objective.adversarial().is_none() {
+            self.check_model()?;
         }
-        self.model.check_direction(self.objective.is_causal())?;
         self.optimizer.validate()?;
         self.schedule.validate()?;
         self.train.validate()?;
@@ -326,6 +339,7 @@ impl Config {
             ObjectiveConfig::Classification { .. } => {}
             ObjectiveConfig::Contrastive(contrastive) => contrastive.validate()?,
             ObjectiveConfig::TextVae(text_vae) => text_vae.validate(self)?,
+            ObjectiveConfig::Adversarial(adversarial) => adversarial.validate(self)?,
         }
         for (key, value) in
             [("evaluate.batch", self.evaluate.batch), ("checkpoint.keep", self.checkpoint.keep)]
@@ -334,6 +348,27 @@ impl Config {
         }
         // Of images the patches decide on the length.
         if self.objective.may_read_images() { Ok(()) } else { self.validate_lengths() }
+    }
+
+    /// The model by itself, and for the objective.
+    fn check_model(&self) -> Result<(), TrainError> {
+        if self.model.is_absent() {
+            return Err(TrainError::NoModel);
+        }
+        if let Some(points) = self.data.points {
+            return Err(TrainError::Conflict {
+                first: format!("data.points = \"{}\"", points.name()),
+                second: "this objective".into(),
+                reason: "only a generator has a use for points".into(),
+                remedy: "name files under `data.train`, or set `objective.kind = \"adversarial\"`".into(),
+            });
+        }
+        self.model.validate()?;
+        if !self.objective.writes() {
+            self.model.check_one_stack("an objective without sources and targets")?;
+        }
+        self.model.check_direction(self.objective.is_causal())?;
+        Ok(())
     }
 
     /// Whether rows of `train.length` tokens fit the model.

@@ -1,10 +1,11 @@
 //! The size of a run before it begins.
 
 use burn::module::Module;
-use mixlab_data::{Enclosure, RowInputs};
+use mixlab_data::{Enclosure, PointSet, RowInputs};
 use mixlab_nn::{Classifier, ClassifierInput, NamedParameter, named_parameters};
 use serde::Serialize;
 
+use crate::adversarial::{AdversarialConfig, AdversarialData};
 use crate::prepare::Prepared;
 use crate::task::{ContrastiveData, Examples, PairData, TypicalPairs};
 use crate::text_vae::{TextVaeData, TypicalSentences};
@@ -124,6 +125,21 @@ pub enum DataDescription {
         /// The first sentence of the first batch.
         text: String,
     },
+    /// Samples to make others like.
+    Samples {
+        /// Channels, rows and columns of a sample.
+        shape: [usize; 3],
+        /// The points, if samples are points.
+        points: Option<&'static str>,
+        /// Names of the classes that the networks are told.
+        classes: Vec<String>,
+        /// Samples to train on; absent: as many as are asked for.
+        train: Option<usize>,
+        /// Samples to measure on; 0 if those of the training are taken, or fresh points.
+        evaluate: usize,
+        /// Weights of the generator and of the critic.
+        networks: [usize; 2],
+    },
     /// Sources with their targets.
     Pairs {
         /// Number of tokens in the vocabulary, sentinels included.
@@ -157,7 +173,8 @@ impl DataDescription {
                 Some(*vocabulary)
             }
             DataDescription::Contrastive { input: ClassifierInput::Images(_), .. }
-            | DataDescription::Examples { input: ClassifierInput::Images(_), .. } => None,
+            | DataDescription::Examples { input: ClassifierInput::Images(_), .. }
+            | DataDescription::Samples { .. } => None,
         }
     }
 
@@ -268,6 +285,42 @@ impl Description {
                 train: data.train.sentences(),
                 evaluate: data.evaluation.as_ref().map_or(0, |data| data.sentences()),
                 text: text.chars().take(EXCERPT).collect(),
+            },
+        }
+    }
+
+    /// Of a generator about to be trained against a critic.
+    pub(crate) fn of_adversarial<G: Module, C: Module>(
+        config: &Config,
+        objective: &AdversarialConfig,
+        data: &AdversarialData,
+        (generator, critic): (&G, &C),
+    ) -> Self {
+        let of = |prefix: &str, parameters: Vec<NamedParameter>| -> Vec<NamedParameter> {
+            let named = |parameter: NamedParameter| NamedParameter {
+                path: format!("{prefix}.{}", parameter.path),
+                ..parameter
+            };
+            parameters.into_iter().map(named).collect()
+        };
+        let networks = [of("generator", named_parameters(generator)), of("critic", named_parameters(critic))];
+        let counts = networks.each_ref().map(|network| network.iter().map(NamedParameter::size).sum());
+        let parameters = networks.concat();
+        let shape = data.shape();
+        let classes = if objective.conditional { data.classes().to_vec() } else { Vec::new() };
+        Description {
+            memory: memory(config, &parameters, 1),
+            parameter_count: parameters.iter().map(NamedParameter::size).sum(),
+            batch: [objective.critic_steps, config.train.batch, 1],
+            epochs: data.epochs(config.train.steps),
+            parameters: sizes(parameters),
+            data: DataDescription::Samples {
+                shape: [shape.channels, shape.height, shape.width],
+                points: data.points().map(PointSet::name),
+                classes,
+                train: data.count(),
+                evaluate: data.held_out_count(),
+                networks: counts,
             },
         }
     }

@@ -24,6 +24,9 @@ pub enum TrainError {
         /// The range in words.
         expected: String,
     },
+    /// There is no model.
+    #[error("the configuration says nothing of a model: `model.mixer.kind` has no default")]
+    NoModel,
     /// Two options that exclude each other.
     #[error("`{first}` and `{second}` cannot go together: {reason}")]
     Conflict {
@@ -272,6 +275,9 @@ impl Diagnose for TrainError {
             TrainError::Model(error) => error.hint(),
             TrainError::Data(error) => error.hint(),
             TrainError::Conflict { remedy, .. } | TrainError::Foreign { remedy, .. } => Some(remedy.clone()),
+            TrainError::NoModel => Some(
+                "add `[model.mixer]` with a `kind`, such as \"softmax_attention\"; `mixlab blocks list` has them all".into(),
+            ),
             TrainError::OutOfRange { key, .. } => Some(format!("set `{key}` inside that range")),
             TrainError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("check the path; relative paths start at the working directory".into())
@@ -282,7 +288,8 @@ impl Diagnose for TrainError {
             }
             TrainError::OtherModel { .. } => Some(
                 "language models generate and are measured on text, encoder–decoders on pairs, classifiers on examples \
-                 with labels; embedding models embed texts; text VAEs are used with `mixlab vae`"
+                 with labels; embedding models embed texts; text VAEs are used with `mixlab vae`, generators of \
+                 samples with `mixlab gan`"
                     .into(),
             ),
             TrainError::MissingTensor { .. }

@@ -12,10 +12,10 @@ use mixlab_kernels::profile::{Pass, pass};
 use mixlab_nn::{named_parameters, parameter_values, with_parameters};
 use serde::{Deserialize, Serialize};
 
-use crate::ema::Ema;
+use crate::ema::{Ema, EmaConfig};
 use crate::guard::{Fault, Guard, GuardState};
 use crate::model_folder::{Described, WEIGHTS, write_model};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, OptimizerConfig};
 use crate::parameters::{parameter_tensors, read_parameters};
 use crate::storage::StagedFolder;
 use crate::tensor_file::{TensorFile, encode};
@@ -74,19 +74,34 @@ pub struct Learner<M: Module> {
     clip: f64,
     device: Device,
     precision: Precision,
+    /// In front of the names of its files, where a checkpoint has several learners.
+    prefix: &'static str,
 }
 
 impl<M: Module> Learner<M> {
     /// A learner that has made no update. `device` is the one without gradient tracking.
     pub fn new(model: M, config: &Config, device: &Device) -> Self {
+        Self::with(model, config, &config.optimizer, &config.train.ema, "", device)
+    }
+
+    /// A learner beside others: with an optimiser and an average of its own, and files whose names begin with `prefix`.
+    pub(crate) fn with(
+        model: M,
+        config: &Config,
+        optimizer: &OptimizerConfig,
+        ema: &EmaConfig,
+        prefix: &'static str,
+        device: &Device,
+    ) -> Self {
         let precision = config.run.precision;
         Learner {
-            optimizer: Optimizer::new(&config.optimizer, &named_parameters(&model), device, precision),
+            optimizer: Optimizer::new(optimizer, &named_parameters(&model), device, precision),
             guard: Guard::new(config.train.guard.clone()),
-            ema: Ema::new(&config.train.ema, || parameter_values(&model)),
+            ema: Ema::new(ema, || parameter_values(&model)),
             clip: config.train.clip,
             device: device.clone(),
             precision,
+            prefix,
             model,
         }
     }
@@ -109,6 +124,14 @@ impl<M: Module> Learner<M> {
     pub fn put(&mut self, values: BTreeMap<String, Tensor<1>>) {
         if let Some(ema) = &mut self.ema {
             ema.put(&values);
+        }
+        self.model = with_parameters(self.model.clone(), values);
+    }
+
+    /// Sets parameters that no gradient moves, in the model, and moves their averages towards them.
+    pub(crate) fn put_averaged(&mut self, values: BTreeMap<String, Tensor<1>>) {
+        if let Some(ema) = &mut self.ema {
+            ema.update(&values, self.optimizer.updates());
         }
         self.model = with_parameters(self.model.clone(), values);
     }
@@ -154,11 +177,12 @@ impl<M: Module> Learner<M> {
     /// # Errors
     /// [`TrainError::Write`].
     pub fn save(&self, folder: &mut StagedFolder) -> Result<LearnerState, TrainError> {
-        let optimizer = encode(self.optimizer.tensors(), &folder.path().join(OPTIMIZER))?;
-        folder.write(OPTIMIZER, &optimizer)?;
+        let name = self.file(OPTIMIZER);
+        folder.write(&name, &encode(self.optimizer.tensors(), &folder.path().join(&name))?)?;
         if let Some(ema) = &self.ema {
+            let name = self.file(EMA);
             let tensors = parameter_tensors(&self.model, Some(ema.values()));
-            folder.write(EMA, &encode(tensors, &folder.path().join(EMA))?)?;
+            folder.write(&name, &encode(tensors, &folder.path().join(&name))?)?;
         }
         Ok(LearnerState { updates: self.optimizer.updates(), guard: self.guard.state().clone() })
     }
@@ -173,14 +197,18 @@ impl<M: Module> Learner<M> {
             read_parameters(&self.model, file, &self.device, self.precision)
         };
         let values = read(weights)?;
-        let averages = self.ema.is_some().then(|| read(EMA)).transpose()?;
-        self.optimizer.restore(&folder.join(OPTIMIZER), state.updates)?;
+        let averages = self.ema.is_some().then(|| read(&self.file(EMA))).transpose()?;
+        self.optimizer.restore(&folder.join(self.file(OPTIMIZER)), state.updates)?;
         if let (Some(ema), Some(averages)) = (&mut self.ema, averages) {
             ema.restore(averages);
         }
         self.model = with_parameters(self.model.clone(), values);
         self.guard.restore(state.guard);
         Ok(())
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     /// Adds the model with its description and the learner's state to a checkpoint of a task that has no other learner.

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adversarial;
 pub mod checkpoint;
 mod classifier_folder;
 mod config;
@@ -42,6 +43,11 @@ mod threads;
 mod token_ids;
 mod training;
 
+pub use adversarial::{
+    AdversarialConfig, AdversarialData, AdversarialDescription, AdversarialFolder, AdversarialTerms,
+    FeatureSpace, GeneratorGradient, ModeTerms, RealSamples, SampleQuality, drawn_labels, measure_samples,
+    sample_grid, sample_scatter, spherical,
+};
 pub use classifier_folder::{ClassifierDescription, ClassifierFolder};
 pub use config::{
     CheckpointConfig, Config, EvaluateConfig, ModelChoice, ObjectiveConfig, RunConfig, SampleConfig,
@@ -66,15 +72,16 @@ pub use optimizer::{AdamwConfig, LambConfig, Optimizer, OptimizerConfig, SgdConf
 pub use pair_shape::PairShape;
 pub use parameters::InitReport;
 pub use prepare::{
-    Prepared, classification_task, contrastive_task, language_task, pair_task, task, text_vae_task,
+    Prepared, adversarial_task, classification_task, contrastive_task, language_task, pair_task, task,
+    text_vae_task,
 };
 pub use run::{Outcome, Summary, resume, run, run_task};
 pub use run_folder::{CURVES, MODEL, RUN_CONFIG, read_run_config};
 pub use schedule::ScheduleConfig;
 pub use task::{
-    CONFUSION, Chunk, ClassificationTask, Confusion, ContrastiveConfig, ContrastiveTask, EmbeddingQuality,
-    Evaluation, HeldOut, HeldOutPairs, LanguageTask, NEIGHBOURS, PairTask, Task, TextVaeTask, Update, Writer,
-    evaluate_classifier, evaluate_embedder, evaluate_model, evaluate_pairs,
+    AdversarialTask, CONFUSION, Chunk, ClassificationTask, Confusion, ContrastiveConfig, ContrastiveTask,
+    EmbeddingQuality, Evaluation, HeldOut, HeldOutPairs, LanguageTask, NEIGHBOURS, PairTask, Task,
+    TextVaeTask, Update, Writer, evaluate_classifier, evaluate_embedder, evaluate_model, evaluate_pairs,
 };
 pub use tensor_file::{NamedTensor, TensorFile, encode};
 pub use text_vae::{

@@ -40,6 +40,8 @@ pub enum ModelKind {
     EmbeddingModel,
     /// Encoder and decoder of texts in one stack, with latents.
     TextVae,
+    /// A generator of samples, with its critic.
+    Generator,
 }
 
 impl std::fmt::Display for ModelKind {
@@ -50,6 +52,7 @@ impl std::fmt::Display for ModelKind {
             ModelKind::Classifier => "a classifier",
             ModelKind::EmbeddingModel => "an embedding model",
             ModelKind::TextVae => "a text VAE",
+            ModelKind::Generator => "a generator",
         })
     }
 }
@@ -192,6 +195,7 @@ impl Described for ModelDescription {
 pub(crate) struct Origin {
     format: u32,
     objective: ObjectiveConfig,
+    #[serde(default)]
     model: OriginModel,
     /// Fingerprint of the tokenizer, if the model reads text.
     pub tokenizer: Option<String>,
@@ -199,7 +203,7 @@ pub(crate) struct Origin {
     pub weights: Option<Checksum>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct OriginModel {
     encoder: Option<IgnoredAny>,
 }
@@ -210,6 +214,7 @@ impl Origin {
             (ObjectiveConfig::Classification { .. }, _) => ModelKind::Classifier,
             (ObjectiveConfig::Contrastive(_), _) => ModelKind::EmbeddingModel,
             (ObjectiveConfig::TextVae(_), _) => ModelKind::TextVae,
+            (ObjectiveConfig::Adversarial(_), _) => ModelKind::Generator,
             (_, Some(_)) => ModelKind::SequenceToSequence,
             (_, None) => ModelKind::LanguageModel,
         }

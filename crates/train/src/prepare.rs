@@ -10,14 +10,15 @@ use mixlab_nn::LanguageModel;
 use mixlab_nn::latent::TextVae;
 use mixlab_nn::seq2seq::SequenceToSequence;
 
+use crate::adversarial::{AdversarialData, AdversarialDescription, known_traps};
 use crate::model_folder::{self, ModelFolder, TOKENIZER};
 use crate::observer::Observer;
 use crate::parameters::init_from;
 use crate::task::{ContrastiveData, Examples, PairData};
 use crate::text_vae::TextVaeData;
 use crate::{
-    ClassificationTask, Config, ContrastiveTask, Folded, LanguageTask, ObjectiveConfig, PairTask, Task,
-    TextVaeTask, TrainError, Writer, storage,
+    AdversarialTask, ClassificationTask, Config, ContrastiveTask, Folded, LanguageTask, ObjectiveConfig,
+    PairTask, Task, TextVaeTask, TrainError, Writer, storage,
 };
 
 /// The data of a run, tokenized.
@@ -111,6 +112,7 @@ pub fn task(
         }
         ObjectiveConfig::Contrastive(_) => Box::new(contrastive_task(config, run, observer)?),
         ObjectiveConfig::TextVae(_) => Box::new(text_vae_task(config, run, observer)?),
+        ObjectiveConfig::Adversarial(_) => Box::new(adversarial_task(config, observer)?),
         ObjectiveConfig::Classification { .. } => Box::new(classification_task(config, run, observer)?),
     })
 }
@@ -209,6 +211,35 @@ pub fn text_vae_task(
             .notice("no histograms by block will be written: this objective goes through the stack twice");
     }
     Ok(TextVaeTask::new(config, &objective, data, model.train(), &device))
+}
+
+/// The task of a generator and its critic.
+///
+/// # Errors
+/// As [`task`].
+pub fn adversarial_task(config: &Config, observer: &mut dyn Observer) -> Result<AdversarialTask, TrainError> {
+    config.validate()?;
+    let objective = config.objective.adversarial().cloned().unwrap_or_default();
+    for trap in known_traps(&objective) {
+        observer.notice(&trap);
+    }
+    let data = AdversarialData::new(config, &objective, observer)?;
+    observer.phase("building the networks");
+    let device = config.run.device.device();
+    let description = AdversarialDescription {
+        format: model_folder::FORMAT,
+        model: config.model.clone(),
+        objective: config.objective.clone(),
+        shape: data.shape(),
+        points: data.points(),
+        images: data.input().cloned(),
+        classes: data.classes().to_vec(),
+        precision: config.run.precision,
+        weights: None,
+    };
+    let (generator, critic) = description.networks(config.run.seed, &device)?;
+    let networks = (generator.train(), critic.train());
+    Ok(AdversarialTask::new(config, &objective, data, description, networks, &device))
 }
 
 /// The task of a classifier.

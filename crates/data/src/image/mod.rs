@@ -11,6 +11,7 @@ mod idx;
 mod input;
 mod normalisation;
 mod picture;
+mod png;
 mod set;
 mod training;
 
@@ -29,6 +30,7 @@ pub use input::{ImageInput, ImageRows};
 pub use normalisation::Normalisation;
 pub(crate) use normalisation::Tables;
 pub(crate) use picture::is_picture;
+pub use png::encode_png;
 pub use set::{ImageSet, ImageShape};
 pub use training::ImageTraining;
 pub(crate) use {

@@ -50,6 +50,11 @@ impl Normalisation {
         ImageConfig { mean, deviation, ..ImageConfig::default() }.validate()
     }
 
+    /// The numbers of an image or several, channel last.
+    pub fn numbers(&self, pixels: &[u8]) -> Vec<f32> {
+        self.tables().apply(pixels)
+    }
+
     /// The number that stands for each of the 256 values, for each channel.
     pub(crate) fn tables(&self) -> Tables {
         let table = |(mean, deviation): (&f64, &f64)| {

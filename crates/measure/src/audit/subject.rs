@@ -46,6 +46,7 @@ impl Reads {
             ObjectiveConfig::Contrastive(_) if !config.objective.may_read_images() => {
                 Ok(Reads::Text { vocabulary: VOCABULARY })
             }
+            ObjectiveConfig::Adversarial(_) => Err(two_networks()),
             ObjectiveConfig::Contrastive(_) | ObjectiveConfig::Classification { .. } => {
                 Ok(match describe(config)?.data {
                     DataDescription::Examples { input, classes, .. } => {
@@ -55,9 +56,20 @@ impl Reads {
                     DataDescription::Text { vocabulary, .. }
                     | DataDescription::Sentences { vocabulary, .. }
                     | DataDescription::Pairs { vocabulary, .. } => Reads::Text { vocabulary },
+                    DataDescription::Samples { .. } => return Err(two_networks()),
                 })
             }
         }
+    }
+}
+
+/// Why a generator with its critic is not audited.
+fn two_networks() -> TrainError {
+    TrainError::Conflict {
+        first: "objective.kind = \"adversarial\"".into(),
+        second: "an audit".into(),
+        reason: "promises are those of one stack of blocks that reads a sequence".into(),
+        remedy: "measure its critic with `mixlab measure lipschitz RUN`".into(),
     }
 }
 
@@ -126,6 +138,7 @@ impl Subject<Stack> {
             ModelKind::LanguageModel => Subject::of_folder(&ModelFolder::load(path, device)?, device),
             ModelKind::SequenceToSequence => Err(two_stacks()),
             ModelKind::TextVae => Err(two_ways()),
+            ModelKind::Generator => Err(two_networks()),
             ModelKind::EmbeddingModel => Subject::of_embedder(&EmbedderFolder::load(path, device)?, device),
         }
     }

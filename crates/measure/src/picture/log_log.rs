@@ -39,7 +39,7 @@ pub(crate) fn log_log(
         .axis_style(FAINT)
         .label_style(text(TEXT_SIZE, INK))
         .x_desc(x_name)
-        .x_label_formatter(&|value| extreme(*value).unwrap_or_else(|| format!("{value:.0}")))
+        .x_label_formatter(&|value| extreme(*value).unwrap_or_else(|| tick(*value, *value)))
         .y_label_formatter(&|value| extreme(*value).unwrap_or_else(|| tick(*value, *value)))
         .draw()?;
     for (index, Curve { points, ring }) in curves.iter().enumerate() {

@@ -163,6 +163,7 @@ impl Subject {
                     inputs: inputs(precision, *input, shape, &device.autodiff()),
                 }
             }
+            DataDescription::Samples { .. } => return Err(super::no_plan()),
             DataDescription::Sentences { vocabulary, real, .. } => {
                 let objective = config.objective.text_vae().cloned().unwrap_or_default();
                 let latent = shallow_latent(&objective.latent, config.model.blocks(), model.blocks());

@@ -133,6 +133,9 @@ pub fn plan(
 ) -> Result<PlanReport, TrainError> {
     let resident = || memory_mib(std::process::id()).unwrap_or(0.0);
     let begin = resident();
+    if config.objective.adversarial().is_some() {
+        return Err(no_plan());
+    }
     let description = describe(config)?;
     let read = resident() - begin;
     let data_peak = peak_memory_mib(std::process::id());
@@ -200,6 +203,17 @@ fn propose(
     Ok(fitting)
 }
 
+/// Why an adversarial run is not planned.
+fn no_plan() -> TrainError {
+    TrainError::Conflict {
+        first: "objective.kind = \"adversarial\"".into(),
+        second: "a plan".into(),
+        reason: "what is predicted is one stack of blocks over a sequence, and here are two networks in turn"
+            .into(),
+        remedy: "time an update with `mixlab measure step`".into(),
+    }
+}
+
 /// MiB of the data as they are kept while training.
 fn data_mib(data: &DataDescription) -> f64 {
     let bytes = match data {
@@ -209,7 +223,8 @@ fn data_mib(data: &DataDescription) -> f64 {
         DataDescription::Contrastive { input: ClassifierInput::Images(image), train, evaluate, .. } => {
             ((train + evaluate) * image.height * image.width * image.channels) as f64
         }
-        DataDescription::Contrastive { input: ClassifierInput::Tokens { .. }, .. } => 0.0,
+        DataDescription::Contrastive { input: ClassifierInput::Tokens { .. }, .. }
+        | DataDescription::Samples { .. } => 0.0,
         DataDescription::Sentences { length, train, evaluate, .. } => {
             4.0 * ((train + evaluate) * length) as f64
         }
@@ -245,6 +260,8 @@ pub(crate) fn arithmetic(config: &Config, description: &Description) -> Multiply
                 ..MultiplyAdds::of_classifier(&model, *input, 0, rows)
             }
         }
+        // Networks without a sequence are not counted.
+        DataDescription::Samples { .. } => MultiplyAdds::default(),
         DataDescription::Sentences { vocabulary, .. } => {
             MultiplyAdds::of_text_vae(&config.model, *vocabulary, rows)
         }

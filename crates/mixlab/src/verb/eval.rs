@@ -2,6 +2,7 @@
 
 mod embeddings;
 mod examples;
+mod generator;
 mod pairs;
 mod text_vae;
 
@@ -27,7 +28,8 @@ use crate::output::{columns, print, print_json};
 /// Of a language model every token of the text is scored once; of a model that
 /// writes targets every token of a target; of a classifier every example. Of an
 /// embedding model it is measured what its embeddings find; of a text VAE what
-/// it gives back, what its latents tell, and what it makes up.
+/// it gives back, what its latents tell, and what it makes up; of a generator
+/// how close its samples come to real ones.
 /// Without files, a run is measured on its own held-out data.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -76,9 +78,15 @@ pub struct Eval {
     #[arg(long, value_name = "N")]
     draws: Option<usize>,
 
-    /// Texts to make up and look at, for text VAEs; 0 for none
+    /// Texts to make up and look at, for text VAEs, 0 for none; samples to
+    /// compare, for generators
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
+
+    /// A classifier of the same images, in whose features a generator's samples
+    /// are compared
+    #[arg(long, value_name = "RUN")]
+    features: Option<PathBuf>,
 
     /// Draw which classes were taken for which, for classifiers
     #[arg(long, value_name = "FILE.svg")]
@@ -125,6 +133,17 @@ impl Eval {
                 argument: "--confusion",
                 found: format!("\"{}\" for {kind}", confusion.display()),
                 expected: "a classifier, which takes classes for each other".to_owned(),
+            }
+            .into());
+        }
+        if kind == ModelKind::Generator {
+            return self.run_generator(&path, run.as_ref());
+        }
+        if let Some(features) = &self.features {
+            return Err(ProgramError::Argument {
+                argument: "--features",
+                found: format!("\"{}\" for {kind}", features.display()),
+                expected: "a generator, whose samples are compared with real ones".to_owned(),
             }
             .into());
         }

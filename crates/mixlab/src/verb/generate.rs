@@ -92,9 +92,10 @@ impl Generate {
                 expected: "a language model; a text VAE writes from latents: `mixlab vae sample`".to_owned(),
             }
             .into()),
-            ModelKind::LanguageModel | ModelKind::Classifier | ModelKind::EmbeddingModel => {
-                self.go_on(&path, &prompt, &options)
-            }
+            ModelKind::LanguageModel
+            | ModelKind::Classifier
+            | ModelKind::EmbeddingModel
+            | ModelKind::Generator => self.go_on(&path, &prompt, &options),
         }
     }
 

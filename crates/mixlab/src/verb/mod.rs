@@ -9,6 +9,7 @@ pub mod data;
 pub mod embed;
 pub mod eval;
 pub mod export;
+pub mod gan;
 pub mod generate;
 pub mod import;
 pub mod measure;
@@ -35,6 +36,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Embed(verb) => verb.run(),
         Verb::Search(verb) => verb.run(),
         Verb::Vae(verb) => verb.run(),
+        Verb::Gan(verb) => verb.run(),
         Verb::Import(verb) => verb.run(),
         Verb::Export(verb) => verb.run(),
         Verb::Plan(verb) => verb.run(),

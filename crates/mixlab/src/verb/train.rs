@@ -188,6 +188,24 @@ fn data_text(data: &DataDescription, batch: &str, epochs: f64) -> String {
                 indent(target)
             )
         }
+        DataDescription::Samples { shape, points, classes, train, evaluate, networks } => {
+            let [channels, height, width] = shape;
+            let what = match points {
+                Some(points) => format!("points, {points}"),
+                None => format!("images of {height} × {width}, {channels} numbers a pixel"),
+            };
+            let count = train.map_or_else(String::new, |train| {
+                format!(", {train} to train on, {evaluate} held out; the run reads them {epochs:.1} times")
+            });
+            let told = match classes.len() {
+                0 => String::new(),
+                many => format!("\n  both networks are told which of {many} classes a sample has"),
+            };
+            let [generator, critic] = networks;
+            format!(
+                "  {what}{count}\n  {batch}{told}\n  {generator} weights of the generator, {critic} of the critic\n"
+            )
+        }
         DataDescription::Examples { input, classes, train, evaluate } => {
             let (kind, unit) = match input {
                 ClassifierInput::Images(image) => {
@@ -242,7 +260,9 @@ fn summary_text(summary: &Summary, display: &Display) -> String {
         count(summary.tokens as f64),
         duration(summary.seconds)
     );
-    if let Some(best) = summary.best {
+    if let Some(distance) = display.energy_distance(summary.model_step) {
+        text.push_str(&format!("; energy distance {distance:.5} at step {}", summary.model_step));
+    } else if let Some(best) = summary.best {
         let unit = if display.accuracy(summary.model_step).is_some() { "example" } else { "token" };
         text.push_str(&format!("; best held-out loss {:.4} nats/{unit} at step {}", best.loss, best.step));
     }

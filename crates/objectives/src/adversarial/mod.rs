@@ -4,6 +4,7 @@
 //! by one primitive, [`Evaluation`], whose cost is that of about four forward passes.
 
 mod constraint;
+mod effective;
 mod game;
 mod loss;
 mod numbers;
@@ -13,6 +14,7 @@ mod tangent;
 pub use constraint::{
     ConstraintConfig, DivergencePoints, Divided, Normalisation, Normalised, Penalty, SpectralNorm, clipped,
 };
+pub use effective::{Effective, effective};
 pub use game::{CriticStep, GeneratorStep, Rules, Samples};
 pub use loss::{AdversarialLoss, Scored};
 pub use points::between;

@@ -39,7 +39,9 @@ fn render(lines: &[MetricsLine]) -> Result<String, Failure> {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
         let panels = area.split_evenly((3, 1));
-        panel(&panels[0], "loss (nats per token)", &loss, false)?;
+        let adversarial = lines.iter().any(|line| line.adversarial.is_some());
+        let title = if adversarial { "loss of the critic, energy distance" } else { "loss (nats per token)" };
+        panel(&panels[0], title, &loss, false)?;
         panel(&panels[1], "learning rate", &rate, true)?;
         panel(&panels[2], "tokens per second", &speed, true)?;
         area.present()?;
@@ -114,6 +116,9 @@ mod tests {
             geometry: None,
             terms: None,
             usage: None,
+            adversarial: None,
+            energy_distance: None,
+            modes: None,
             learning_rate: (split == Split::Train).then_some(1e-3),
             grad_norm: None,
             skipped: None,

@@ -5,6 +5,7 @@ use std::path::Path;
 use mixlab_objectives::contrastive::{Geometry, Monitors};
 use serde::{Deserialize, Serialize};
 
+use crate::adversarial::{AdversarialTerms, ModeTerms};
 use crate::text_vae::{LatentUse, LayerUse};
 use crate::{TrainError, storage};
 
@@ -70,6 +71,15 @@ pub struct MetricsLine {
     /// How the latents of held-out sentences are used; only on eval lines of text VAEs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<LatentUse>,
+    /// What both players say; only on train lines of adversarial runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adversarial: Option<AdversarialTerms>,
+    /// Energy distance of made samples from real ones, which is the loss; only on eval lines of generators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_distance: Option<f64>,
+    /// How made points lie at the modes of a mixture; only on eval lines of generators of points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modes: Option<ModeTerms>,
     /// Learning rate of the update; only on train lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
@@ -117,6 +127,8 @@ impl MetricsLine {
                 .iter()
                 .flat_map(Monitors::entries)
                 .chain(self.terms.iter().flat_map(TextVaeTerms::entries))
+                .chain(self.adversarial.iter().flat_map(AdversarialTerms::entries))
+                .chain(self.modes.iter().flat_map(ModeTerms::entries))
                 .map(|(name, value)| (format!("{split}/{name}"), value)),
         )
         .chain(self.usage.iter().flat_map(|usage| {
@@ -161,6 +173,9 @@ mod tests {
             geometry: None,
             terms: None,
             usage: None,
+            adversarial: None,
+            energy_distance: None,
+            modes: None,
             learning_rate: None,
             grad_norm: None,
             skipped: None,

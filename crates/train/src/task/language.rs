@@ -119,6 +119,7 @@ impl Setting<'_> {
             | ObjectiveConfig::SpanCorruption { .. }
             | ObjectiveConfig::Contrastive(_)
             | ObjectiveConfig::TextVae(_)
+            | ObjectiveConfig::Adversarial(_)
             | ObjectiveConfig::Classification { .. } => Ok(batch),
         }
     }

@@ -3,6 +3,7 @@
 //! A task owns its models, its optimisers and its data. The loop knows steps, files and signals, and
 //! nothing of tensors; a new objective is a new file here.
 
+mod adversarial;
 mod classification;
 mod contrastive;
 mod language;
@@ -12,6 +13,7 @@ mod text_vae;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use adversarial::AdversarialTask;
 pub(crate) use classification::Examples;
 pub use classification::{CONFUSION, ClassificationTask, Confusion, HeldOut, evaluate_classifier};
 pub(crate) use contrastive::{BatchRows, ContrastiveData, image_shape, text_rows};
@@ -25,6 +27,7 @@ pub use text_vae::TextVaeTask;
 
 use mixlab_objectives::contrastive::{Geometry, Monitors};
 
+use crate::adversarial::{AdversarialTerms, ModeTerms};
 use crate::guard::Fault;
 use crate::layers::Layers;
 use crate::learner::LearnerState;
@@ -50,6 +53,8 @@ pub struct Update {
     pub monitors: Option<Monitors>,
     /// What the loss is made of, of text VAEs.
     pub terms: Option<TextVaeTerms>,
+    /// What both players say, of adversarial runs.
+    pub adversarial: Option<AdversarialTerms>,
 }
 
 /// What an evaluation found.
@@ -68,6 +73,10 @@ pub struct Evaluation {
     pub terms: Option<TextVaeTerms>,
     /// How latents are used, for text VAEs.
     pub usage: Option<LatentUse>,
+    /// Energy distance of made samples from real ones, for generators.
+    pub energy_distance: Option<f64>,
+    /// How made points lie at the modes of a mixture, for generators of points.
+    pub modes: Option<ModeTerms>,
     /// Targets scored.
     pub tokens: u64,
 }

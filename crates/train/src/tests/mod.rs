@@ -1,6 +1,7 @@
 //! Whole runs of tiny models.
 
 mod accumulation;
+mod adversarial;
 mod classifying;
 mod embedding;
 mod files;

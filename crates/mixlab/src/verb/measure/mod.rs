@@ -4,6 +4,7 @@ mod breakeven;
 mod chunks;
 mod decode;
 mod depth;
+mod lipschitz;
 mod nce;
 mod sentences;
 mod step;
@@ -33,6 +34,7 @@ enum Action {
     Nce(nce::Nce),
     Chunks(chunks::Chunks),
     Sentences(sentences::Sentences),
+    Lipschitz(lipschitz::Lipschitz),
 }
 
 impl Measure {
@@ -45,6 +47,7 @@ impl Measure {
             Action::Nce(nce) => nce.run(),
             Action::Chunks(chunks) => chunks.run(),
             Action::Sentences(sentences) => sentences.run(),
+            Action::Lipschitz(lipschitz) => lipschitz.run(),
         }
     }
 }

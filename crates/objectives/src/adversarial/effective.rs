@@ -1,0 +1,41 @@
+//! What a critic says under its constraint, and how steep that is.
+
+use burn::tensor::Tensor;
+use mixlab_nn::adversarial::Critic;
+
+use super::constraint::ConstraintConfig;
+use super::tangent::{Evaluation, Form, norms, second_order_by_sample};
+
+/// A critic under its constraint at some samples.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// f̂ of each sample; f where nothing takes its place.
+    pub values: Vec<f64>,
+    /// ‖∇f̂‖ almost everywhere: where the sample is, between kinks.
+    pub slopes: Vec<f64>,
+    /// ‖∇f‖ of the critic itself.
+    pub critic_slopes: Vec<f64>,
+}
+
+/// Evaluates a critic with gradient tracking at `samples` `[b, c, h, w]`, which have none.
+pub fn effective(critic: &Critic, constraint: &ConstraintConfig, samples: Tensor<4>) -> Effective {
+    let evaluation = Evaluation::new(critic, samples.clone(), Form::Fastest);
+    let critic_slopes = evaluation.norms.clone();
+    let Some(normalisation) = constraint.normalisation() else {
+        return Effective { values: evaluation.values, slopes: critic_slopes.clone(), critic_slopes };
+    };
+    let pairs = || evaluation.values.iter().zip(&evaluation.norms);
+    let values = pairs().map(|(&f, &n)| normalisation.at(f, n).value).collect();
+    let slopes = if critic.is_piecewise_linear() {
+        pairs().map(|(&f, &n)| normalisation.slope(f, n)).collect()
+    } else {
+        let (a, c): (Vec<f64>, Vec<f64>) = pairs()
+            .map(|(&f, &n)| {
+                let seen = normalisation.at(f, n);
+                (seen.by_value, seen.by_norm)
+            })
+            .unzip();
+        norms(second_order_by_sample(critic, samples, evaluation.directions(), &a, &c))
+    };
+    Effective { values, slopes, critic_slopes }
+}

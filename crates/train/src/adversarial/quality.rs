@@ -1,0 +1,36 @@
+//! How close made samples are to real ones, while a run goes on.
+
+use burn::tensor::Tensor;
+use mixlab_data::PointSet;
+use mixlab_objectives::generative::{Rows, energy_distance, mode_report};
+
+use super::ModeTerms;
+
+/// What an evaluation finds.
+pub struct SampleQuality {
+    /// Energy distance of the samples as they are, numbers of points or pixels.
+    pub energy: f64,
+    /// How points lie at modes, of mixtures.
+    pub modes: Option<ModeTerms>,
+}
+
+/// Compares made samples `[n, c, h, w]` with real ones.
+pub fn measure_samples(real: &Tensor<4>, made: &Tensor<4>, points: Option<PointSet>) -> SampleQuality {
+    let energy = energy_distance(&rows(real), &rows(made));
+    let modes = points.and_then(PointSet::modes).map(|modes| {
+        let points: Vec<[f64; 2]> = rows(made).iter().map(|row| [row[0], row[1]]).collect();
+        let report = mode_report(&points, &modes.centres, modes.deviation);
+        ModeTerms {
+            coverage: report.covered as f64 / report.modes as f64,
+            high_quality: report.high_quality,
+            reverse_divergence: Some(report.reverse_divergence).filter(|nats| nats.is_finite()),
+        }
+    });
+    SampleQuality { energy, modes }
+}
+
+/// A row a sample.
+fn rows(samples: &Tensor<4>) -> Rows {
+    let [_, channels, height, width] = samples.dims();
+    Rows::new(samples.to_data().iter::<f64>().collect(), channels * height * width)
+}
