@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 42] = [
+const VERBS: [&[&str]; 45] = [
     &[],
     &["new"],
     &["train"],
@@ -25,6 +25,8 @@ const VERBS: [&[&str]; 42] = [
     &["vae", "neighbours"],
     &["vae", "factors"],
     &["vae", "map"],
+    &["gan"],
+    &["gan", "sample"],
     &["import"],
     &["export"],
     &["plan"],
@@ -36,6 +38,7 @@ const VERBS: [&[&str]; 42] = [
     &["measure", "nce"],
     &["measure", "chunks"],
     &["measure", "sentences"],
+    &["measure", "lipschitz"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],
@@ -60,7 +63,7 @@ fn long_help_of_every_verb() {
             assert!(line.chars().count() <= 80, "{verb:?}: {line:?}");
         }
         // Groups of verbs show their examples one level down.
-        if !matches!(verb, ["tokenizer"] | ["measure"] | ["data"] | ["vae"]) {
+        if !matches!(verb, ["tokenizer"] | ["measure"] | ["data"] | ["vae"] | ["gan"]) {
             assert!(help.contains("Example"), "{verb:?} has no example");
         }
         let name = if verb.is_empty() { "mixlab".to_owned() } else { verb.join("-") };

@@ -125,6 +125,16 @@ impl Eval {
             }
             .into());
         }
+        if kind != ModelKind::Generator
+            && let Some(features) = &self.features
+        {
+            return Err(ProgramError::Argument {
+                argument: "--features",
+                found: format!("\"{}\" for {kind}", features.display()),
+                expected: "a generator, whose samples are compared with real ones".to_owned(),
+            }
+            .into());
+        }
         if kind == ModelKind::Classifier {
             return self.run_classifier(&path, run.as_ref());
         }
@@ -138,14 +148,6 @@ impl Eval {
         }
         if kind == ModelKind::Generator {
             return self.run_generator(&path, run.as_ref());
-        }
-        if let Some(features) = &self.features {
-            return Err(ProgramError::Argument {
-                argument: "--features",
-                found: format!("\"{}\" for {kind}", features.display()),
-                expected: "a generator, whose samples are compared with real ones".to_owned(),
-            }
-            .into());
         }
         if kind == ModelKind::EmbeddingModel {
             return self.run_embeddings(&path, run.as_ref());
