@@ -3,7 +3,7 @@
 //! attention; [`cost`], the arithmetic in an update; [`plan`], what a config will take before it runs; [`audit`], the
 //! promises of a model; [`depth`], which residual scheme stays trainable at which depth; [`nce`], what rounding
 //! takes from contrastive losses; [`chunks`], what cached gradients cost; [`lipschitz`], how steep a
-//! critic is.
+//! critic is; [`turns`], what its updates take.
 
 #![forbid(unsafe_code)]
 
@@ -24,6 +24,7 @@ pub mod plan;
 pub mod sentences;
 pub mod step;
 pub mod study;
+pub mod turns;
 
 pub use memory::peak_memory_mib;
 pub use picture::{PictureError, check_picture, write_picture};

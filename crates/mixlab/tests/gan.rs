@@ -97,6 +97,11 @@ fn points_are_trained_measured_and_drawn() {
     desk.good(&["gan", "sample", "runs/a", "--count", "5", "--out", "p.npy"]);
     assert!(desk.bytes("p.npy").starts_with(b"\x93NUMPY"));
     desk.good(&["measure", "step", "run.toml", "--rounds", "1"]);
+    let json = desk.good(&["measure", "turns", "run.toml", "--rounds", "3", "--json"]).stdout;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    // Two turns of the critic for each of the generator.
+    assert_eq!(report["critic"]["all_ms"].as_array().unwrap().len(), 6);
+    assert_eq!(report["generator"]["all_ms"].as_array().unwrap().len(), 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use support::Desk;
 
-const VERBS: [&[&str]; 45] = [
+const VERBS: [&[&str]; 46] = [
     &[],
     &["new"],
     &["train"],
@@ -39,6 +39,7 @@ const VERBS: [&[&str]; 45] = [
     &["measure", "chunks"],
     &["measure", "sentences"],
     &["measure", "lipschitz"],
+    &["measure", "turns"],
     &["tokenizer"],
     &["tokenizer", "train"],
     &["tokenizer", "encode"],

@@ -45,8 +45,8 @@ mod training;
 
 pub use adversarial::{
     AdversarialConfig, AdversarialData, AdversarialDescription, AdversarialFolder, AdversarialTerms,
-    FeatureSpace, GeneratorGradient, ModeTerms, RealSamples, SampleQuality, drawn_labels, measure_samples,
-    sample_grid, sample_scatter, spherical,
+    FeatureSpace, GeneratorGradient, ModeTerms, RealSamples, SECANT_RADIUS, SampleQuality, SteepnessTerms,
+    TurnTimes, drawn_labels, measure_samples, sample_grid, sample_scatter, spherical,
 };
 pub use classifier_folder::{ClassifierDescription, ClassifierFolder};
 pub use config::{

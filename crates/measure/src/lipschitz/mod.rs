@@ -19,7 +19,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use mixlab_core::{Key, Purpose};
-use mixlab_objectives::adversarial::{ConstraintConfig, between, effective};
+use mixlab_objectives::adversarial::{between, effective, secants};
 use mixlab_train::metrics::{METRICS, read_lines};
 use mixlab_train::{
     AdversarialData, AdversarialFolder, ModelFolder, Observer, RUN_CONFIG, drawn_labels, read_run_config,
@@ -117,16 +117,19 @@ pub fn measure_lipschitz(
     let critic = folder.critic.clone().train();
     let place = |place: &'static str, samples: Tensor<4>| {
         let found = effective(&critic, &constraint, samples.clone());
-        let secants = options
+        let by_radius = options
             .radii
             .iter()
-            .map(|&radius| secant::secants(&critic, &constraint, &samples, &found.values, radius, key))
+            .map(|&radius| {
+                let slopes = secants(&critic, &constraint, &samples, &found.values, radius, key);
+                SecantReport::of(radius, &slopes)
+            })
             .collect();
         PlaceReport {
             place,
             slopes: Quantiles::of(&found.slopes),
             critic_slopes: Quantiles::of(&found.critic_slopes),
-            secants,
+            secants: by_radius,
         }
     };
     let places = vec![place("real", real), place("made", made), place("between", middle)];
@@ -167,9 +170,4 @@ fn history(run: &Path) -> Result<Vec<HistoryPoint>, LipschitzError> {
         })
     };
     Ok(read_lines(&path)?.into_iter().filter_map(point).collect())
-}
-
-/// The value of f̂, for secants.
-fn values(critic: &mixlab_nn::adversarial::Critic, constraint: &ConstraintConfig, x: Tensor<4>) -> Vec<f64> {
-    effective(critic, constraint, x).values
 }

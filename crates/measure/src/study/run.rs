@@ -22,8 +22,8 @@ pub struct Line {
     pub step: u64,
     /// "train" or "eval".
     pub split: String,
-    /// Every numeric field but the step. `null`, which is how JSON spells a number that is not
-    /// finite, reads as NaN.
+    /// Every numeric field but the step, those of inner objects by dotted paths. `null`, which is how JSON
+    /// spells a number that is not finite, reads as NaN.
     pub values: BTreeMap<String, f64>,
 }
 
@@ -111,17 +111,27 @@ fn parse_line(raw: &[u8]) -> Result<Line, String> {
         serde_json::from_slice(raw).map_err(|error| error.to_string())?;
     let step = object.get("step").and_then(Json::as_u64).ok_or("no whole number `step`")?;
     let split = object.get("split").and_then(Json::as_str).ok_or("no text `split`")?.to_owned();
-    let number = |value: &Json| match value {
-        Json::Number(number) => number.as_f64(),
-        Json::Null => Some(f64::NAN),
-        _ => None,
-    };
-    let values = object
-        .iter()
-        .filter(|(key, _)| key.as_str() != "step")
-        .filter_map(|(key, value)| Some((key.clone(), number(value)?)))
-        .collect();
+    let mut values = BTreeMap::new();
+    collect("", &object, &mut values);
+    values.remove("step");
     Ok(Line { step, split, values })
+}
+
+/// The numbers of an object, inner ones as `outer.inner`.
+fn collect(prefix: &str, object: &serde_json::Map<String, Json>, values: &mut BTreeMap<String, f64>) {
+    for (key, value) in object {
+        let path = format!("{prefix}{key}");
+        let number = match value {
+            Json::Number(number) => number.as_f64(),
+            Json::Null => Some(f64::NAN),
+            Json::Object(inner) => {
+                collect(&format!("{path}."), inner, values);
+                None
+            }
+            _ => None,
+        };
+        values.extend(number.map(|number| (path, number)));
+    }
 }
 
 #[cfg(test)]
@@ -148,6 +158,14 @@ mod tests {
         assert!(run.series(Source::Train, "loss")[1].1.is_nan());
         assert_eq!(run.last_step(), 2);
         assert!(!run.truncated);
+    }
+
+    #[test]
+    fn numbers_of_inner_objects_have_dotted_paths() {
+        let run = read("{\"step\":5,\"split\":\"eval\",\"modes\":{\"coverage\":0.5,\"name\":\"x\",\"far\":null}}\n").unwrap();
+        assert_eq!(run.series(Source::Eval, "modes.coverage"), [(5, 0.5)]);
+        assert!(run.series(Source::Eval, "modes.far")[0].1.is_nan());
+        assert_eq!(run.series(Source::Eval, "modes.name"), []);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod game;
 mod loss;
 mod numbers;
 mod points;
+mod secant;
 mod tangent;
 
 pub use constraint::{
@@ -18,4 +19,5 @@ pub use effective::{Effective, effective};
 pub use game::{CriticStep, GeneratorStep, Rules, Samples};
 pub use loss::{AdversarialLoss, Scored};
 pub use points::between;
+pub use secant::secants;
 pub use tangent::{Evaluation, Form, first_order};

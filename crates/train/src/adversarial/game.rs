@@ -1,6 +1,7 @@
 //! The two players with everything that moves them.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -40,6 +41,16 @@ pub(crate) struct Round {
     pub terms: AdversarialTerms,
     pub grad_norm: f64,
     pub skipped: Option<Fault>,
+    pub turns: TurnTimes,
+}
+
+/// Seconds of the turns of a round.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnTimes {
+    /// Of every update of the critic: its samples, gradients and optimiser.
+    pub critic: Vec<f64>,
+    /// Of the generator's update.
+    pub generator: f64,
 }
 
 impl Game {
@@ -77,8 +88,9 @@ impl Game {
         learning_rate: f64,
     ) -> Result<Round, TrainError> {
         let mut terms = AdversarialTerms::default();
-        let mut skipped = None;
+        let (mut skipped, mut turns) = (None, TurnTimes::default());
         for turn in 0..self.objective.critic_steps {
+            let begin = Instant::now();
             let rate = learning_rate * self.critic_rate;
             let (found, fault) = self.critic_turn(data, step, turn, rate)?;
             skipped = skipped.or(fault);
@@ -86,12 +98,15 @@ impl Game {
             terms.penalty = found.penalty;
             [terms.real, terms.made] = found.means;
             terms.critic_slope = median(found.norms);
+            turns.critic.push(begin.elapsed().as_secs_f64());
         }
+        let begin = Instant::now();
         let (loss, grad_norm, fault) = self.generator_turn(step, learning_rate)?;
+        turns.generator = begin.elapsed().as_secs_f64();
         terms.generator_loss = loss;
         let weights: Vec<Tensor<1>> = parameter_values(self.critic.model()).into_values().collect();
         terms.critic_norm = global_norm(&weights);
-        Ok(Round { terms, grad_norm, skipped: skipped.or(fault) })
+        Ok(Round { terms, grad_norm, skipped: skipped.or(fault), turns })
     }
 
     fn critic_turn(
@@ -155,6 +170,15 @@ impl Game {
             self.generator.put_averaged(running(moments));
         }
         Ok((found.loss, applied.grad_norm, applied.skipped))
+    }
+
+    /// The critic as it judges, for a look at it.
+    pub fn judging(&self) -> Critic {
+        let critic = self.critic.model();
+        match &self.spectral {
+            Some(spectral) => spectral.clone().normalised(critic, parameter_values(critic), false).0,
+            None => critic.clone(),
+        }
     }
 
     /// The critic as it judges: its matrices divided, under spectral normalisation. In training the power iteration goes on.

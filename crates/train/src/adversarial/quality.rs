@@ -1,10 +1,13 @@
 //! How close made samples are to real ones, while a run goes on.
 
 use burn::tensor::Tensor;
+use mixlab_core::Key;
 use mixlab_data::PointSet;
+use mixlab_nn::adversarial::Critic;
+use mixlab_objectives::adversarial::{ConstraintConfig, effective, secants};
 use mixlab_objectives::generative::{Rows, energy_distance, mode_report};
 
-use super::ModeTerms;
+use super::{ModeTerms, SECANT_RADIUS, SteepnessTerms};
 
 /// What an evaluation finds.
 pub struct SampleQuality {
@@ -27,6 +30,19 @@ pub fn measure_samples(real: &Tensor<4>, made: &Tensor<4>, points: Option<PointS
         }
     });
     SampleQuality { energy, modes }
+}
+
+/// How steep a critic with gradient tracking is at `samples`, which have the channels of their class.
+pub(crate) fn steepness(
+    critic: &Critic,
+    constraint: &ConstraintConfig,
+    samples: &Tensor<4>,
+    key: Key,
+) -> SteepnessTerms {
+    let greatest = |slopes: &[f64]| slopes.iter().copied().fold(0.0, f64::max);
+    let found = effective(critic, constraint, samples.clone());
+    let between = secants(critic, constraint, samples, &found.values, SECANT_RADIUS, key);
+    SteepnessTerms { greatest_slope: greatest(&found.slopes), greatest_secant: greatest(&between) }
 }
 
 /// A row a sample.

@@ -36,6 +36,24 @@ impl AdversarialTerms {
     }
 }
 
+/// How steep a critic is at the samples of an evaluation, under its constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteepnessTerms {
+    /// The greatest slope almost everywhere.
+    pub greatest_slope: f64,
+    /// The greatest secant over a distance of [`SECANT_RADIUS`].
+    pub greatest_secant: f64,
+}
+
+/// Distance over which evaluations take secants, in units of the samples.
+pub const SECANT_RADIUS: f64 = 0.05;
+
+impl SteepnessTerms {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        [("greatest_slope", self.greatest_slope), ("greatest_secant", self.greatest_secant)].into_iter()
+    }
+}
+
 /// How made points lie at the modes of a mixture.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModeTerms {

@@ -119,6 +119,7 @@ mod tests {
             adversarial: None,
             energy_distance: None,
             modes: None,
+            steepness: None,
             learning_rate: (split == Split::Train).then_some(1e-3),
             grad_norm: None,
             skipped: None,

@@ -5,7 +5,7 @@ use std::path::Path;
 use mixlab_objectives::contrastive::{Geometry, Monitors};
 use serde::{Deserialize, Serialize};
 
-use crate::adversarial::{AdversarialTerms, ModeTerms};
+use crate::adversarial::{AdversarialTerms, ModeTerms, SteepnessTerms};
 use crate::text_vae::{LatentUse, LayerUse};
 use crate::{TrainError, storage};
 
@@ -80,6 +80,9 @@ pub struct MetricsLine {
     /// How made points lie at the modes of a mixture; only on eval lines of generators of points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modes: Option<ModeTerms>,
+    /// How steep the critic is at held-out samples; only on eval lines of generators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steepness: Option<SteepnessTerms>,
     /// Learning rate of the update; only on train lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
@@ -129,6 +132,7 @@ impl MetricsLine {
                 .chain(self.terms.iter().flat_map(TextVaeTerms::entries))
                 .chain(self.adversarial.iter().flat_map(AdversarialTerms::entries))
                 .chain(self.modes.iter().flat_map(ModeTerms::entries))
+                .chain(self.steepness.iter().flat_map(SteepnessTerms::entries))
                 .map(|(name, value)| (format!("{split}/{name}"), value)),
         )
         .chain(self.usage.iter().flat_map(|usage| {
@@ -176,6 +180,7 @@ mod tests {
             adversarial: None,
             energy_distance: None,
             modes: None,
+            steepness: None,
             learning_rate: None,
             grad_norm: None,
             skipped: None,

@@ -11,9 +11,9 @@ use mixlab_nn::adversarial::{Critic, Generator};
 use super::{Evaluation, Task, Update};
 use crate::adversarial::{
     AdversarialConfig, AdversarialData, AdversarialDescription, CRITIC, Game, Round, SampleQuality,
-    measure_samples, sample_grid, sample_scatter,
+    TurnTimes, measure_samples, sample_grid, sample_scatter,
 };
-use crate::adversarial::{drawn_labels, latents, read_vectors, write_critic};
+use crate::adversarial::{drawn_labels, latents, read_vectors, steepness, with_class, write_critic};
 use crate::learner::LearnerState;
 use crate::model_folder::{WEIGHTS, write_model};
 use crate::storage::{StagedFolder, write_atomic};
@@ -60,6 +60,14 @@ impl AdversarialTask {
         }
     }
 
+    /// Makes update `step` and tells what each turn of it took.
+    ///
+    /// # Errors
+    /// As [`Task::update`].
+    pub fn timed_update(&mut self, step: u64, learning_rate: f64) -> Result<TurnTimes, TrainError> {
+        Ok(self.game.round(&self.data, step, learning_rate)?.turns)
+    }
+
     /// Samples of the generator as it is to be used; the same every time.
     fn made(&self, count: usize, site: &str) -> Tensor<4> {
         let key = Key::root(self.config.run.seed).purpose(Purpose::Sample).site(site);
@@ -77,7 +85,7 @@ impl AdversarialTask {
 
 impl Task for AdversarialTask {
     fn update(&mut self, step: u64, learning_rate: f64) -> Result<Update, TrainError> {
-        let Round { terms, grad_norm, skipped } = self.game.round(&self.data, step, learning_rate)?;
+        let Round { terms, grad_norm, skipped, .. } = self.game.round(&self.data, step, learning_rate)?;
         let seen = self.config.train.batch * self.objective.critic_steps;
         Ok(Update {
             loss: terms.critic_loss,
@@ -95,10 +103,14 @@ impl Task for AdversarialTask {
         let count = real.labels.len();
         let made = self.made(count, "evaluation");
         let SampleQuality { energy, modes } = measure_samples(&real.samples, &made, self.data.points());
+        let told = with_class(real.samples, &real.labels, self.description.told_classes());
+        let key = Key::root(self.config.run.seed).purpose(Purpose::Sample).site("steepness");
+        let steepness = steepness(&self.game.judging(), &self.objective.constraint, &told, key);
         Ok(Some(Evaluation {
             loss: energy,
             energy_distance: Some(energy),
             modes,
+            steepness: Some(steepness),
             tokens: count as u64,
             ..Evaluation::default()
         }))

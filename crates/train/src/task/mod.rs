@@ -27,7 +27,7 @@ pub use text_vae::TextVaeTask;
 
 use mixlab_objectives::contrastive::{Geometry, Monitors};
 
-use crate::adversarial::{AdversarialTerms, ModeTerms};
+use crate::adversarial::{AdversarialTerms, ModeTerms, SteepnessTerms};
 use crate::guard::Fault;
 use crate::layers::Layers;
 use crate::learner::LearnerState;
@@ -77,6 +77,8 @@ pub struct Evaluation {
     pub energy_distance: Option<f64>,
     /// How made points lie at the modes of a mixture, for generators of points.
     pub modes: Option<ModeTerms>,
+    /// How steep the critic is, for generators.
+    pub steepness: Option<SteepnessTerms>,
     /// Targets scored.
     pub tokens: u64,
 }

@@ -8,6 +8,7 @@ mod lipschitz;
 mod nce;
 mod sentences;
 mod step;
+mod turns;
 
 use std::path::Path;
 
@@ -35,6 +36,7 @@ enum Action {
     Chunks(chunks::Chunks),
     Sentences(sentences::Sentences),
     Lipschitz(lipschitz::Lipschitz),
+    Turns(turns::Turns),
 }
 
 impl Measure {
@@ -48,6 +50,7 @@ impl Measure {
             Action::Chunks(chunks) => chunks.run(),
             Action::Sentences(sentences) => sentences.run(),
             Action::Lipschitz(lipschitz) => lipschitz.run(),
+            Action::Turns(turns) => turns.run(),
         }
     }
 }

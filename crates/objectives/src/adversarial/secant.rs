@@ -1,0 +1,36 @@
+//! Slopes of a critic between points at a distance.
+
+use burn::tensor::{Tensor, TensorData};
+use mixlab_core::Key;
+use mixlab_nn::adversarial::Critic;
+
+use super::constraint::ConstraintConfig;
+use super::effective::effective;
+
+/// |f̂(x + r·e) − f̂(x)|/r of each of `samples`, whose values f̂ are `here`, for one random direction e a sample. A class is not moved.
+pub fn secants(
+    critic: &Critic,
+    constraint: &ConstraintConfig,
+    samples: &Tensor<4>,
+    here: &[f64],
+    radius: f64,
+    key: Key,
+) -> Vec<f64> {
+    let there = effective(critic, constraint, samples.clone() + steps(critic, samples, radius, key)).values;
+    here.iter().zip(&there).map(|(here, there)| (there - here).abs() / radius).collect()
+}
+
+/// Steps of this length in directions that are alike all around.
+fn steps(critic: &Critic, samples: &Tensor<4>, radius: f64, key: Key) -> Tensor<4> {
+    let [batch, channels, height, width] = samples.dims();
+    let (moved, all) = (critic.sample().size(), channels * height * width);
+    let key = key.site("direction");
+    let mut steps = vec![0.0; batch * all];
+    for (row, step) in steps.chunks_exact_mut(all).enumerate() {
+        let stream = key.sample(row as u64);
+        step[..moved].iter_mut().zip(0..).for_each(|(x, i)| *x = stream.normal(i));
+        let length = step.iter().map(|x| x * x).sum::<f64>().sqrt();
+        step.iter_mut().for_each(|x| *x *= radius / length);
+    }
+    Tensor::from_data(TensorData::new(steps, samples.dims()), (&samples.device(), samples.dtype()))
+}
