@@ -546,3 +546,105 @@ fn points_between_have_an_alpha_of_their_own() {
     sorted.dedup();
     assert_eq!(sorted.len(), 64, "one for each sample");
 }
+
+/// Values and gradients that PyTorch gets by differentiating twice (`fixtures/critics/generate.py`).
+#[derive(serde::Deserialize)]
+struct Peer {
+    weights: BTreeMap<String, Vec<f64>>,
+    shape: [usize; 4],
+    real: Vec<f64>,
+    made: Vec<f64>,
+    between: Vec<f64>,
+    losses: BTreeMap<String, PeerLoss>,
+}
+
+#[derive(serde::Deserialize)]
+struct PeerLoss {
+    value: f64,
+    gradients: BTreeMap<String, Vec<f64>>,
+    samples: Option<Vec<f64>>,
+}
+
+fn peer_critic(name: &str, weights: &BTreeMap<String, Vec<f64>>) -> Critic {
+    let leaky = || CriticActivation::LeakyRelu { slope: 0.2 };
+    let residual =
+        |pool| NetworkConfig::Residual { width: 3, stages: 2, activation: CriticActivation::Relu, pool };
+    let (network, shape) = match name {
+        "mlp" => (mlp(leaky()), POINT),
+        "softplus" => (mlp(CriticActivation::Softplus), POINT),
+        "tanh" => (mlp(CriticActivation::Tanh), POINT),
+        "convolution" => (NetworkConfig::Convolution { width: 3, stages: 1, activation: leaky() }, IMAGE),
+        "residual" => (residual(PoolConfig::Average), IMAGE),
+        "residual_max" => (residual(PoolConfig::Max), IMAGE),
+        other => panic!("no critic {other}"),
+    };
+    let critic = critic(&network, &any_model(), shape, 0);
+    assert_eq!(parameter_values(&critic).keys().collect::<Vec<_>>(), weights.keys().collect::<Vec<_>>());
+    let tensor = |(path, values): (&String, &Vec<f64>)| (path.clone(), flat(values));
+    with_parameters(critic, weights.iter().map(tensor).collect())
+}
+
+fn flat(values: &[f64]) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (&Device::flex(), DType::F64))
+}
+
+#[test]
+fn differentiating_twice_gives_the_same() {
+    let peers: BTreeMap<String, Peer> =
+        serde_json::from_str(include_str!("fixtures/critics/critics.json")).expect("the fixture");
+    for (name, peer) in &peers {
+        let critic = peer_critic(name, &peer.weights);
+        let samples = |values: &[f64]| flat(values).reshape(peer.shape);
+        for (key, expected) in &peer.losses {
+            let what = format!("{name}, {key}");
+            let (value, gradients, by_sample) = ours(&critic, key, peer, &samples);
+            assert!((value / expected.value - 1.0).abs() < 1e-12, "{what}: {value}, {}", expected.value);
+            let tensors = expected.gradients.iter().map(|(path, values)| (path.clone(), flat(values)));
+            assert_same(&what, &gradients, &tensors.collect(), 1e-12);
+            if let Some(expected) = &expected.samples {
+                let found = BTreeMap::from([("made".to_owned(), by_sample.expect("a generator's step"))]);
+                let expected = BTreeMap::from([("made".to_owned(), flat(expected))]);
+                assert_same(&what, &found, &expected, 1e-12);
+            }
+        }
+    }
+}
+
+/// The loss `key` of the fixture with its gradients, and of normalised critics that of a generator by its samples.
+fn ours(
+    critic: &Critic,
+    key: &str,
+    peer: &Peer,
+    samples: &dyn Fn(&[f64]) -> Tensor<4>,
+) -> (f64, BTreeMap<String, Tensor<1>>, Option<Tensor<1>>) {
+    let normalised = match key {
+        "plain" => Some(ConstraintConfig::Plain),
+        "gradient_normalisation" => Some(ConstraintConfig::GradientNormalisation),
+        "gran" => Some(ConstraintConfig::Gran { epsilon: 0.1, scale: 1.0 }),
+        _ => None,
+    };
+    if let Some(constraint) = normalised {
+        let loss = AdversarialLoss::NonSaturating;
+        let rules = Rules { loss, constraint: &constraint, consistency: 0.0, form: Form::Fastest };
+        let (real, made) = (samples(&peer.real), samples(&peer.made));
+        let step = rules.critic(critic, Samples { real, made: made.clone(), changed: None }, Key::root(1));
+        return (step.loss, step.gradients, Some(rules.generator(critic, made).samples.flatten(0, 3)));
+    }
+    let penalty = match key {
+        "gradient_penalty" => ConstraintConfig::GradientPenalty { weight: 10.0, one_sided: false },
+        "one_sided" => ConstraintConfig::GradientPenalty { weight: 10.0, one_sided: true },
+        "divergence" => {
+            ConstraintConfig::Divergence { weight: 2.0, power: 6.0, points: DivergencePoints::Between }
+        }
+        "r1" => ConstraintConfig::R1 { weight: 10.0 },
+        other => panic!("no loss {other}"),
+    };
+    let penalty = penalty.penalty().expect("a penalty");
+    let evaluation = Evaluation::new(critic, samples(&peer.between), Form::Fastest);
+    let scored: Vec<_> = evaluation.norms.iter().map(|&norm| penalty.at(norm)).collect();
+    let share = 1.0 / scored.len() as f64;
+    let value = share * scored.iter().map(|scored| scored.value).sum::<f64>();
+    let c: Vec<f64> = scored.iter().map(|scored| share * scored.slope).collect();
+    let directions = evaluation.directions();
+    (value, evaluation.parameter_gradients(&vec![0.0; c.len()], &c, directions), None)
+}

@@ -162,7 +162,10 @@ mod tests {
 
     #[test]
     fn numbers_of_inner_objects_have_dotted_paths() {
-        let run = read("{\"step\":5,\"split\":\"eval\",\"modes\":{\"coverage\":0.5,\"name\":\"x\",\"far\":null}}\n").unwrap();
+        let run = read(
+            "{\"step\":5,\"split\":\"eval\",\"modes\":{\"coverage\":0.5,\"name\":\"x\",\"far\":null}}\n",
+        )
+        .unwrap();
         assert_eq!(run.series(Source::Eval, "modes.coverage"), [(5, 0.5)]);
         assert!(run.series(Source::Eval, "modes.far")[0].1.is_nan());
         assert_eq!(run.series(Source::Eval, "modes.name"), []);
