@@ -2,9 +2,8 @@
 
     python benches/adversarial/peer.py mlp
     python benches/adversarial/peer.py convolution --threads 2 --rounds 20
-    python benches/adversarial/peer.py mlp --weights W.safetensors --samples S.safetensors --out G.safetensors
 
-The last computes gradients instead of times. See README.md beside this file.
+See README.md beside this file.
 """
 
 import argparse
@@ -17,13 +16,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 WARM_UP = 3
 LATENT, SLOPE, PENALTY = 64, 0.1, 10.0
-# Names of batch normalisation in our files and in torch.
-RENAMED = {"gain": "weight", "mean": "running_mean", "variance": "running_var"}
 
 
 class Dense(nn.Linear):
@@ -39,7 +35,7 @@ class Dense(nn.Linear):
 
 
 class Network(nn.Module):
-    """Layers one after the other, whose parameters are called `network.layers.0.weight` and so on."""
+    """Layers one after the other."""
 
     def __init__(self, *layers: nn.Module):
         super().__init__()
@@ -213,66 +209,16 @@ def measure(case: Case, rounds: int) -> dict:
     return {"steps": times, "torch": torch.__version__, "threads": torch.get_num_threads(), "adam": form}
 
 
-def fill(network: Network, weights: dict[str, Tensor], prefix: str) -> Network:
-    """Takes over the weights below `prefix`, where affine maps are stored as `[in, out]`."""
-    found = {}
-    for key, value in weights.items():
-        if key.startswith(prefix):
-            path, _, name = key.removeprefix(prefix).rpartition(".")
-            is_dense = name == "weight" and isinstance(network.get_submodule(path), Dense)
-            found[f"{path}.{RENAMED.get(name, name)}"] = value.T if is_dense else value
-    counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
-    network.double().load_state_dict(found | counters)
-    return network
-
-
-def gradients(network: Network, loss: Tensor, prefix: str) -> dict[str, Tensor]:
-    """Gradients of all parameters, named and stored as `fill` reads them. Nothing is added up in `.grad`."""
-    names, parameters = zip(*network.named_parameters())
-    found = {}
-    for name, gradient in zip(names, torch.autograd.grad(loss, parameters)):
-        is_dense = name.endswith(".weight") and isinstance(network.get_submodule(name.removesuffix(".weight")), Dense)
-        found[prefix + name] = (gradient.T if is_dense else gradient).contiguous()
-    return found
-
-
-def differentiate(case: Case, weights: str, samples: str, out: str) -> dict:
-    """Gradients of the losses in double precision, written to `out`."""
-    weights, samples = load_file(weights), {name: value.double() for name, value in load_file(samples).items()}
-    real, fake, between = (samples[name] for name in ("real", "fake", "between"))
-    critic = fill(case.critic(), weights, "critic.")
-    normalisation = gradient_normalisation(critic, real, fake)
-    found = gradients(critic, normalisation, "gn.")
-    penalty = gradient_penalty(critic, real, fake, between)
-    found |= gradients(critic, penalty, "gp.")
-    generator = generator_normalisation(critic, fake.requires_grad_())
-    found["generator"] = torch.autograd.grad(generator, fake)[0].contiguous()
-    if "latents" in samples:
-        with torch.no_grad():
-            found["made"] = fill(case.generator(), weights, "generator.").train()(samples["latents"]).contiguous()
-    save_file(found, out)
-    return {"losses": {"gn": normalisation.item(), "gp": penalty.item(), "generator": generator.item()}}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Adversarial steps in PyTorch.")
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--threads", type=int, default=2, help="2 if absent")
     parser.add_argument("--rounds", type=int, default=20, help="steps of each kind under the clock; 20 if absent")
-    files = parser.add_argument_group("gradients instead of times")
-    files.add_argument("--weights", metavar="FILE", help="weights, those of the critic below `critic.`")
-    files.add_argument("--samples", metavar="FILE", help="`real`, `fake` and `between`")
-    files.add_argument("--out", metavar="FILE", help="where the gradients go")
     options = parser.parse_args()
-    given = [options.weights, options.samples, options.out]
-    if any(given) and not all(given):
-        parser.error("--weights, --samples and --out go together")
     if options.threads < 1 or options.rounds < 1:
         parser.error("--threads and --rounds are at least 1")
     torch.set_num_threads(options.threads)
-    case = CASES[options.case]
-    found = differentiate(case, *given) if all(given) else measure(case, options.rounds)
-    print(json.dumps({"case": options.case, **found}))
+    print(json.dumps({"case": options.case, **measure(CASES[options.case], options.rounds)}))
 
 
 if __name__ == "__main__":

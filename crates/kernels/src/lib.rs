@@ -21,6 +21,7 @@ mod gated;
 mod gradients;
 #[cfg(test)]
 mod harness;
+mod image_convolution;
 mod linear;
 mod linear_attention;
 mod mask;
@@ -30,6 +31,7 @@ mod operand;
 mod optimizer;
 mod portable;
 pub mod profile;
+mod rectifier;
 mod rotary;
 mod score_attention;
 mod softmax;
@@ -53,6 +55,9 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use fourier_mix::{FourierGroups, fourier_mix, fourier_mix_by_product};
 pub use gated::{gated_product, glu};
+pub use image_convolution::{
+    ConvolutionWindow, image_convolution, image_convolution_weights, transposed_image_convolution,
+};
 pub use linear::linear;
 pub use linear_attention::{LinearOptions, linear_attention};
 pub use mask::{Geometry, Mask};
@@ -60,6 +65,7 @@ pub use mixed_chunk_attention::{ChunkNormaliser, MixedChunkOptions, mixed_chunk_
 pub use norm::{NormKind, add_norm, norm};
 pub use optimizer::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, Updated, global_norm, optimizer_update};
 pub use portable::portable;
+pub use rectifier::{leaky_relu, rectifier_gate};
 pub use rotary::{Positions, RotaryLayout, RotaryOptions, rotary};
 pub use score_attention::{ScoreOptions, ScoreWeight, score_attention};
 pub use softmax::softmax;

@@ -8,7 +8,7 @@
 use std::ops::Add;
 
 use burn::tensor::{Tensor, activation as element_wise};
-use mixlab_kernels::{Activation, activation};
+use mixlab_kernels::{Activation, activation, leaky_relu};
 
 /// A tensor and, if one is carried, its derivative along a direction, of the same shape.
 #[derive(Clone, Debug)]
@@ -127,8 +127,7 @@ impl DualActivation {
     /// f(x).
     pub fn value<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
-            DualActivation::LeakyRelu { slope: 0.0 } => activation(x, Activation::Relu),
-            DualActivation::LeakyRelu { slope } => element_wise::leaky_relu(x, slope),
+            DualActivation::LeakyRelu { slope } => leaky_relu(x, slope),
             // −log σ(−x): nothing overflows.
             DualActivation::Softplus => element_wise::log_sigmoid(x.neg()).neg(),
             DualActivation::Other(kind) => activation(x, kind),

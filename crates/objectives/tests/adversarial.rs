@@ -81,9 +81,9 @@ fn samples(critic: &Critic, batch: usize, seed: u64) -> Tensor<4> {
     let stream = Key::root(seed).purpose(Purpose::Synthetic).site("samples").sample(0);
     let mut values = Vec::new();
     for b in 0..batch {
-        for channel in 0..all {
-            for pixel in 0..pixels {
-                let at = ((b * all + channel) * pixels + pixel) as u64;
+        for pixel in 0..pixels {
+            for channel in 0..all {
+                let at = ((b * pixels + pixel) * all + channel) as u64;
                 values.push(if channel < shape.channels {
                     stream.normal(at)
                 } else {
@@ -92,7 +92,7 @@ fn samples(critic: &Critic, batch: usize, seed: u64) -> Tensor<4> {
             }
         }
     }
-    let data = TensorData::new(values, [batch, all, shape.height, shape.width]);
+    let data = TensorData::new(values, [batch, shape.height, shape.width, all]);
     Tensor::from_data(data, (&Device::flex(), DType::F64))
 }
 
@@ -154,13 +154,13 @@ fn norms_are_those_of_the_samples_without_their_class() {
     for (name, critic) in piecewise_linear().into_iter().chain(smooth()) {
         let x = samples(&critic, 2, 4);
         let evaluation = Evaluation::new(&critic, x.clone(), Form::Fastest);
-        let [_, _, height, width] = x.dims();
+        let [_, height, width, _] = x.dims();
         let mut squares = [0.0; 2];
         let step = 1e-5;
         for channel in 0..critic.sample().channels {
             for pixel in 0..height * width {
                 let (row, column) = (pixel / width, pixel % width);
-                let place = [0..2, channel..channel + 1, row..row + 1, column..column + 1];
+                let place = [0..2, row..row + 1, column..column + 1, channel..channel + 1];
                 let moved = |by: f64| {
                     let there = x.clone().slice(place.clone()).add_scalar(by);
                     vector(critic.valid().forward(x.clone().slice_assign(place.clone(), there)))
@@ -306,7 +306,7 @@ fn generators_get_the_gradient_of_their_loss() {
     for (name, critic) in piecewise_linear().into_iter().chain(smooth()) {
         let made = samples(&critic, 3, 8);
         let channels = critic.sample().channels;
-        let way = samples(&critic, 3, 9).narrow(1, 0, channels);
+        let way = samples(&critic, 3, 9).narrow(3, 0, channels);
         for constraint in &kinds {
             let rules = Rules {
                 loss: AdversarialLoss::NonSaturating,
@@ -315,12 +315,12 @@ fn generators_get_the_gradient_of_their_loss() {
                 form: Form::Fastest,
             };
             let step = rules.generator(&critic, made.clone());
-            let found = (step.samples.narrow(1, 0, channels) * way.clone()).sum().into_scalar::<f64>();
+            let found = (step.samples.narrow(3, 0, channels) * way.clone()).sum().into_scalar::<f64>();
             let at = |by: f64| {
-                let there = made.clone().narrow(1, 0, channels) + way.clone().mul_scalar(by);
+                let there = made.clone().narrow(3, 0, channels) + way.clone().mul_scalar(by);
                 let there = match critic.classes() {
                     0 => there,
-                    classes => Tensor::cat(vec![there, made.clone().narrow(1, channels, classes)], 1),
+                    classes => Tensor::cat(vec![there, made.clone().narrow(3, channels, classes)], 3),
                 };
                 rules.generator(&critic, there).loss
             };
@@ -329,7 +329,7 @@ fn generators_get_the_gradient_of_their_loss() {
             assert!(gap < 1e-7, "{name}, {}: {found} and {expected}", constraint.name());
             let Some(normalisation) = constraint.normalisation() else { continue };
             let first = first_order_only(&critic, made.clone(), normalisation);
-            let first = (first.narrow(1, 0, channels) * way.clone()).sum().into_scalar::<f64>();
+            let first = (first.narrow(3, 0, channels) * way.clone()).sum().into_scalar::<f64>();
             if critic.is_piecewise_linear() {
                 assert!((first / found - 1.0).abs() < 1e-12, "{name}: first order is all there is");
             } else {
@@ -406,7 +406,7 @@ fn a_normalised_critic_jumps_at_kinks() {
     ]);
     let critic = with_parameters(critic, values);
     let at = |x: f64| {
-        let x = Tensor::from_data(TensorData::new(vec![x, 0.0], [1, 2, 1, 1]), (&Device::flex(), DType::F64));
+        let x = Tensor::from_data(TensorData::new(vec![x, 0.0], [1, 1, 1, 2]), (&Device::flex(), DType::F64));
         let there = Evaluation::new(&critic, x, Form::Fastest);
         Normalisation::Gradient.at(there.values[0], there.norms[0]).value
     };

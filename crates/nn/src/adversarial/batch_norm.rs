@@ -53,21 +53,21 @@ impl BatchNorm {
         }
     }
 
-    /// Normalises `[b, c, h, w]`; in training the running moments after this batch are added to `moments`.
+    /// Normalises `[b, h, w, c]`; in training the running moments after this batch are added to `moments`.
     ///
     /// # Panics
     /// With a tangent: the samples of a batch hang together here.
     pub(super) fn forward(&self, x: Dual<4>, mode: Mode, moments: &mut Vec<BatchMoments>) -> Dual<4> {
         assert!(x.tangent.is_none(), "batch normalisation has no derivative by one sample");
         let x = x.value;
-        let [batch, channels, height, width] = x.dims();
-        let wide = |x: Tensor<1>| x.reshape([1, channels, 1, 1]);
+        let [batch, height, width, channels] = x.dims();
+        let wide = |x: Tensor<1>| x.reshape([1, 1, 1, channels]);
         let (mean, variance) = match mode {
             Mode::Train => {
                 let count = batch * height * width;
                 let average = |x: Tensor<4>| {
-                    let rows = x.swap_dims(0, 1).reshape([channels, count]);
-                    rows.mean_dim(1).flatten::<1>(0, 1)
+                    let rows = x.reshape([count, channels]);
+                    rows.mean_dim(0).flatten::<1>(0, 1)
                 };
                 let mean = average(x.clone());
                 let away = x.clone() - wide(mean.clone());

@@ -1,10 +1,9 @@
 //! Which networks play against each other.
 
-use mixlab_kernels::Activation;
+use mixlab_kernels::{Activation, ConvolutionWindow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::convolution::Window;
 use crate::dual::DualActivation;
 use crate::embed::ImageShape;
 use crate::{Initialiser, ModelError};
@@ -222,8 +221,8 @@ impl NetworkConfig {
 }
 
 /// He et al. 2015: normal with variance 2/fan_in, for a convolution of `inputs` channels.
-pub(super) fn kaiming(inputs: usize, window: Window) -> Initialiser {
-    Initialiser::Normal { deviation: (2.0 / (inputs * window.side * window.side) as f64).sqrt() }
+pub(super) fn kaiming(inputs: usize, window: ConvolutionWindow) -> Initialiser {
+    Initialiser::Normal { deviation: (2.0 / (inputs * window.size()) as f64).sqrt() }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::config::{NetworkConfig, SampleShape, kaiming};
-use super::convolution::{Convolution, Window};
+use super::convolution::{Convolution, HALF, POINT, SAME};
 use super::dense::Dense;
 use super::layer::Layer;
 use super::patches::PatchCritic;
@@ -68,7 +68,7 @@ impl Critic {
         Ok(Critic { network, sample, classes })
     }
 
-    /// f of samples `[b, c, h, w]`, `[b]`.
+    /// f of samples `[b, h, w, c]`, `[b]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<1> {
         self.dual(x.into()).0
     }
@@ -130,9 +130,9 @@ fn mlp(
     let mut layers = Vec::new();
     for index in 0..depth {
         let fan = if index == 0 { inputs } else { width };
-        let first = kaiming(fan, Window::POINT);
+        let first = kaiming(fan, POINT);
         let builder = builder.child(&format!("layers.{}", layers.len()));
-        layers.push(Layer::Dense(Dense::new(fan, [width, 1, 1], first, &builder)));
+        layers.push(Layer::Dense(Dense::new(fan, [1, 1, width], first, &builder)));
         layers.push(Layer::activation(activation));
     }
     layers.push(last(width, Initialiser::lecun_normal(width), layers.len(), builder));
@@ -151,8 +151,8 @@ fn dcgan(
     let mut layers = Vec::new();
     for stage in 0..=stages {
         let (channels, window) = match stage {
-            0 => ([shape.channels, width], Window::SAME),
-            _ => ([width << (stage - 1), width << stage], Window::HALF),
+            0 => ([shape.channels, width], SAME),
+            _ => ([width << (stage - 1), width << stage], HALF),
         };
         let builder = builder.child(&format!("layers.{}", layers.len()));
         layers.push(Layer::Convolution(Convolution::new(channels, window, first, &builder)));

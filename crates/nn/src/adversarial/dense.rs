@@ -8,7 +8,7 @@ use super::tape::{Operation, Tape};
 use crate::dual::Dual;
 use crate::{Builder, Initialiser};
 
-/// `y = x·W + b` from all numbers of a sample to `[b, c, h, w]`.
+/// `y = x·W + b` from all numbers of a sample to `[b, h, w, c]`.
 #[derive(Module, Debug)]
 pub struct Dense {
     /// `[in, out]`.
@@ -20,7 +20,7 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// A map from `inputs` numbers to `shape`: channels, height and width. The bias starts at 0.
+    /// A map from `inputs` numbers to `shape`: height, width and channels. The bias starts at 0.
     pub fn new(inputs: usize, shape: [usize; 3], first: Initialiser, builder: &Builder) -> Self {
         let outputs = shape.iter().product();
         Dense {
@@ -30,7 +30,7 @@ impl Dense {
         }
     }
 
-    /// Samples `[b, ..]` to `[b, c, h, w]`.
+    /// Samples `[b, ..]` to `[b, h, w, c]`.
     pub fn forward(&self, x: Dual<4>) -> Dual<4> {
         let map = |x: Tensor<4>, bias: Option<Tensor<1>>| {
             let y = linear(flat(x), self.weight.val(), bias, Activation::Identity);
@@ -49,14 +49,14 @@ impl Dense {
     }
 
     fn shaped(&self, y: Tensor<2>) -> Tensor<4> {
-        let [c, h, w] = self.shape;
+        let [h, w, c] = self.shape;
         let batch = y.dims()[0];
-        y.reshape([batch, c, h, w])
+        y.reshape([batch, h, w, c])
     }
 }
 
-/// `[b, c, h, w]` as `[b, c·h·w]`.
+/// `[b, h, w, c]` as `[b, h·w·c]`.
 pub(super) fn flat(x: Tensor<4>) -> Tensor<2> {
-    let [b, c, h, w] = x.dims();
-    x.reshape([b, c * h * w])
+    let [b, h, w, c] = x.dims();
+    x.reshape([b, h * w * c])
 }

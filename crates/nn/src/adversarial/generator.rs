@@ -7,7 +7,7 @@ use mixlab_kernels::Activation;
 use super::Sequential;
 use super::batch_norm::{BatchMoments, BatchNorm};
 use super::config::{NetworkConfig, SampleShape, kaiming};
-use super::convolution::{Convolution, TransposedConvolution, Window};
+use super::convolution::{Convolution, HALF, POINT, SAME, TransposedConvolution};
 use super::critic::DCGAN_DEVIATION;
 use super::dense::Dense;
 use super::layer::Layer;
@@ -68,10 +68,10 @@ impl Generator {
         Ok(Generator { network, latent })
     }
 
-    /// Samples `[b, c, h, w]` of latents `[b, latent + classes]`, and the moments of layers that normalise over the batch.
+    /// Samples `[b, h, w, c]` of latents `[b, latent + classes]`, and the moments of layers that normalise over the batch.
     pub fn forward(&self, latents: Tensor<2>, mode: Mode) -> (Tensor<4>, Vec<BatchMoments>) {
         let mut moments = Vec::new();
-        let latents = latents.unsqueeze_dims::<4>(&[2, 3]);
+        let latents = latents.unsqueeze_dims::<4>(&[1, 2]);
         let samples = match &self.network {
             GeneratorNetwork::Sequential(network) => {
                 network.forward(latents.into(), mode, &mut moments).value
@@ -100,10 +100,10 @@ fn mlp(
     for index in 0..depth {
         let fan = if index == 0 { inputs } else { width };
         let builder = builder.child(&format!("layers.{}", layers.len()));
-        layers.push(Layer::Dense(Dense::new(fan, [width, 1, 1], kaiming(fan, Window::POINT), &builder)));
+        layers.push(Layer::Dense(Dense::new(fan, [1, 1, width], kaiming(fan, POINT), &builder)));
         layers.push(Layer::activation(activation));
     }
-    let shape = [sample.channels, sample.height, sample.width];
+    let shape = [sample.height, sample.width, sample.channels];
     let builder = builder.child(&format!("layers.{}", layers.len()));
     layers.push(Layer::Dense(Dense::new(width, shape, Initialiser::lecun_normal(width), &builder)));
     bounded(layers, sample)
@@ -112,7 +112,7 @@ fn mlp(
 /// An affine map to the smallest image, then 4 × 4 with stride 2 to half the channels, and 3 × 3 to pixels.
 fn dcgan(inputs: usize, width: usize, stages: usize, sample: SampleShape, builder: &Builder) -> Sequential {
     let first = Initialiser::Normal { deviation: DCGAN_DEVIATION };
-    let smallest = [width << stages, sample.height >> stages, sample.width >> stages];
+    let smallest = [sample.height >> stages, sample.width >> stages, width << stages];
     let mut layers = Vec::new();
     let at = |layers: &Vec<Layer>| builder.child(&format!("layers.{}", layers.len()));
     layers.push(Layer::Dense(Dense::new(inputs, smallest, first, &at(&layers))));
@@ -120,15 +120,10 @@ fn dcgan(inputs: usize, width: usize, stages: usize, sample: SampleShape, builde
         layers.push(Layer::BatchNorm(BatchNorm::new(width << stage, &at(&layers))));
         layers.push(Layer::activation(RELU));
         let layer = match stage {
-            0 => Layer::Convolution(Convolution::new(
-                [width, sample.channels],
-                Window::SAME,
-                first,
-                &at(&layers),
-            )),
+            0 => Layer::Convolution(Convolution::new([width, sample.channels], SAME, first, &at(&layers))),
             _ => {
                 let channels = [width << stage, width << (stage - 1)];
-                let layer = TransposedConvolution::new(channels, Window::HALF, first, &at(&layers));
+                let layer = TransposedConvolution::new(channels, HALF, first, &at(&layers));
                 Layer::TransposedConvolution(layer)
             }
         };
@@ -145,17 +140,17 @@ fn residual(
     sample: SampleShape,
     builder: &Builder,
 ) -> Sequential {
-    let smallest = [width, sample.height >> stages, sample.width >> stages];
+    let smallest = [sample.height >> stages, sample.width >> stages, width];
     let mut layers = Vec::new();
     let at = |layers: &Vec<Layer>| builder.child(&format!("layers.{}", layers.len()));
-    layers.push(Layer::Dense(Dense::new(inputs, smallest, kaiming(inputs, Window::POINT), &at(&layers))));
+    layers.push(Layer::Dense(Dense::new(inputs, smallest, kaiming(inputs, POINT), &at(&layers))));
     for _ in 0..stages {
         layers.push(Layer::ResidualUp(ResidualUp::new([width, width], &at(&layers))));
     }
     layers.push(Layer::BatchNorm(BatchNorm::new(width, &at(&layers))));
     layers.push(Layer::activation(RELU));
-    let first = kaiming(width, Window::SAME);
-    let pixels = Convolution::new([width, sample.channels], Window::SAME, first, &at(&layers));
+    let first = kaiming(width, SAME);
+    let pixels = Convolution::new([width, sample.channels], SAME, first, &at(&layers));
     layers.push(Layer::Convolution(pixels));
     bounded(layers, sample)
 }

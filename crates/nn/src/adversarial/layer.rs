@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use mixlab_kernels::leaky_relu;
 
 use super::batch_norm::{BatchMoments, BatchNorm};
 use super::convolution::{Convolution, TransposedConvolution};
@@ -12,7 +13,7 @@ use super::tape::{Operation, Tape};
 use crate::Mode;
 use crate::dual::{Dual, DualActivation};
 
-/// One layer, `[b, c, h, w]` to another such shape.
+/// One layer, `[b, h, w, c]` to another such shape.
 #[expect(clippy::large_enum_variant, reason = "a network has few of them, and modules are not boxed")]
 #[derive(Module, Debug)]
 pub(crate) enum Layer {
@@ -108,7 +109,7 @@ impl Layer {
 /// For another function.
 pub(super) fn rectified(x: Tensor<4>, kind: DualActivation, tape: &mut Tape) -> Tensor<4> {
     let DualActivation::LeakyRelu { slope } = kind else { unreachable!("{kind:?} has no kinks") };
-    let output = kind.value(x);
+    let output = leaky_relu(x, slope);
     tape.note(Operation::Rectify { output: output.clone(), slope });
     output
 }

@@ -1,6 +1,6 @@
 //! Networks of adversarial objectives: critics, from a sample to one number, and generators, from a latent to a sample.
 //!
-//! Samples are `[b, channels, height, width]`; points of a plane are 1 × 1 images with two channels. A class is given as constant channels
+//! Samples are `[b, height, width, channels]`; points of a plane are 1 × 1 images with two channels. A class is given as constant channels
 //! beside those of the sample, one hot (Mirza and Osindero, "Conditional generative adversarial nets", 2014): the derivative by the sample
 //! then leaves it alone.
 //!

@@ -46,7 +46,7 @@ impl PatchCritic {
     pub(super) fn forward(&self, x: Dual<4>) -> Dual<4> {
         let tokens = self.embedding.forward_dual(x.linear(|x| patches(x, self.side)), Activation::Identity);
         let pooled = self.backbone.forward_dual(tokens).linear(|x| x.mean_dim(1));
-        self.readout.forward_dual(pooled, Activation::Identity).linear(|x| x.unsqueeze_dim(3))
+        self.readout.forward_dual(pooled, Activation::Identity).linear(|x| x.unsqueeze_dim(1))
     }
 }
 
@@ -92,23 +92,20 @@ impl PatchGenerator {
     }
 }
 
-/// `[b, c, h, w]` as `[b, patches, c·side·side]`, row by row.
+/// `[b, h, w, c]` as `[b, patches, side·side·c]`, row by row.
 fn patches(x: Tensor<4>, side: usize) -> Tensor<3> {
-    let [b, c, h, w] = x.dims();
+    let [b, h, w, c] = x.dims();
     let (rows, columns) = (h / side, w / side);
-    x.reshape([b, c, rows, side, columns, side]).permute([0, 2, 4, 1, 3, 5]).reshape([
-        b,
-        rows * columns,
-        c * side * side,
-    ])
+    let apart: Tensor<5> = x.reshape([b, rows, side, columns, side * c]);
+    apart.swap_dims(2, 3).reshape([b, rows * columns, side * side * c])
 }
 
 /// The way back.
 fn image(x: Tensor<3>, SampleShape { channels, height, width }: SampleShape, side: usize) -> Tensor<4> {
     let b = x.dims()[0];
     let (rows, columns) = (height / side, width / side);
-    let x = x.reshape([b, rows, columns, channels, side, side]).permute([0, 3, 1, 4, 2, 5]);
-    x.reshape([b, channels, height, width])
+    let apart: Tensor<5> = x.reshape([b, rows, columns, side, side * channels]);
+    apart.swap_dims(2, 3).reshape([b, height, width, channels])
 }
 
 #[cfg(test)]
@@ -120,12 +117,12 @@ mod tests {
     #[test]
     fn patches_go_there_and_back() {
         let values: Vec<f32> = (0..2 * 3 * 4 * 6).map(|i| i as f32).collect();
-        let x = Tensor::<4>::from_data(TensorData::new(values, [2, 3, 4, 6]), (&Device::flex(), DType::F32));
+        let x = Tensor::<4>::from_data(TensorData::new(values, [2, 4, 6, 3]), (&Device::flex(), DType::F32));
         let cut = patches(x.clone(), 2);
         assert_eq!(cut.dims(), [2, 6, 12]);
         // The second patch begins with the pixels of columns 2 and 3.
-        let second: Vec<f32> = cut.clone().slice([0..1, 1..2, 0..4]).into_data().iter().collect();
-        assert_eq!(second, [2.0, 3.0, 8.0, 9.0]);
+        let second: Vec<f32> = cut.clone().slice([0..1, 1..2, 0..7]).into_data().iter().collect();
+        assert_eq!(second, [6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 24.0]);
         let shape = SampleShape { channels: 3, height: 4, width: 6 };
         assert_eq!(image(cut, shape, 2).into_data(), x.into_data());
     }

@@ -10,17 +10,18 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use mixlab_kernels::ConvolutionWindow;
 
 use super::batch_norm::{BatchMoments, BatchNorm};
 use super::config::kaiming;
-use super::convolution::{Convolution, Window};
+use super::convolution::{Convolution, POINT, SAME};
 use super::layer::rectified;
 use super::pooling::{Pool, doubled};
 use super::tape::{Operation, Tape};
 use crate::dual::{Dual, DualActivation};
 use crate::{Builder, Mode};
 
-/// `[b, in, h, w]` to `[b, out, h/2, w/2]`.
+/// `[b, h, w, in]` to `[b, h/2, w/2, out]`.
 #[derive(Module, Debug)]
 pub struct ResidualDown {
     first: Convolution,
@@ -42,13 +43,13 @@ impl ResidualDown {
         inner: bool,
         builder: &Builder,
     ) -> Self {
-        let convolution = |name: &str, channels: [usize; 2], window: Window| {
+        let convolution = |name: &str, channels: [usize; 2], window: ConvolutionWindow| {
             Convolution::new(channels, window, kaiming(channels[0], window), &builder.child(name))
         };
         ResidualDown {
-            first: convolution("first", [inputs, outputs], Window::SAME),
-            second: convolution("second", [outputs, outputs], Window::SAME),
-            shortcut: convolution("shortcut", [inputs, outputs], Window::POINT),
+            first: convolution("first", [inputs, outputs], SAME),
+            second: convolution("second", [outputs, outputs], SAME),
+            shortcut: convolution("shortcut", [inputs, outputs], POINT),
             activation,
             pool,
             inner,
@@ -80,7 +81,7 @@ impl ResidualDown {
     }
 }
 
-/// `[b, in, h, w]` to `[b, out, 2h, 2w]`.
+/// `[b, h, w, in]` to `[b, 2h, 2w, out]`.
 #[derive(Module, Debug)]
 pub struct ResidualUp {
     first_norm: BatchNorm,
@@ -92,15 +93,15 @@ pub struct ResidualUp {
 
 impl ResidualUp {
     pub(super) fn new([inputs, outputs]: [usize; 2], builder: &Builder) -> Self {
-        let convolution = |name: &str, channels: [usize; 2], window: Window| {
+        let convolution = |name: &str, channels: [usize; 2], window: ConvolutionWindow| {
             Convolution::new(channels, window, kaiming(channels[0], window), &builder.child(name))
         };
         ResidualUp {
             first_norm: BatchNorm::new(inputs, &builder.child("first_norm")),
-            first: convolution("first", [inputs, outputs], Window::SAME),
+            first: convolution("first", [inputs, outputs], SAME),
             second_norm: BatchNorm::new(outputs, &builder.child("second_norm")),
-            second: convolution("second", [outputs, outputs], Window::SAME),
-            shortcut: convolution("shortcut", [inputs, outputs], Window::POINT),
+            second: convolution("second", [outputs, outputs], SAME),
+            shortcut: convolution("shortcut", [inputs, outputs], POINT),
         }
     }
 

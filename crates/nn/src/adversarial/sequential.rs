@@ -9,7 +9,7 @@ use super::tape::Tape;
 use crate::Mode;
 use crate::dual::Dual;
 
-/// Layers one after the other, `[b, c, h, w]` throughout.
+/// Layers one after the other, `[b, h, w, c]` throughout.
 #[derive(Module, Debug)]
 pub(crate) struct Sequential {
     layers: Vec<Layer>,

@@ -10,15 +10,14 @@
 //! h̃_0 = a·x + c·u. So four passes (values, adjoints, replaced values, weights) do what a second-order autodiff does in six, and nothing but
 //! slopes, adjoints and inputs is kept.
 
-use burn::tensor::module::{
-    avg_pool2d_backward, conv_transpose2d, conv2d, conv2d_weight_backward, max_pool2d_with_indices_backward,
-};
 use burn::tensor::{Int, Tensor};
-use mixlab_kernels::{Activation, linear};
+use mixlab_kernels::{
+    Activation, ConvolutionWindow, image_convolution, image_convolution_weights, linear, rectifier_gate,
+    transposed_image_convolution,
+};
 
-use super::convolution::Window;
 use super::dense::flat;
-use super::pooling::{SIDE, average, mean};
+use super::pooling::{average, doubled, mean, picked, placed};
 
 /// Gradients by the path of their parameter, as vectors.
 pub type ByPath = std::collections::BTreeMap<String, Tensor<1>>;
@@ -27,34 +26,34 @@ pub type ByPath = std::collections::BTreeMap<String, Tensor<1>>;
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
     /// An affine map of all numbers.
-    Dense(Affine<2, 2>, [[usize; 4]; 2]),
+    Dense(Affine<2>, [[usize; 4]; 2]),
     /// A convolution.
-    Convolution(Affine<4, 4>, Window),
+    Convolution(Affine<4>, ConvolutionWindow),
     /// max(x, 0) + slope·min(x, 0), by the sign of what came out.
     Rectify { output: Tensor<4>, slope: f64 },
-    /// 2 × 2 averages of an input of this shape.
-    Average { shape: [usize; 4] },
+    /// 2 × 2 averages.
+    Average,
     /// The average of all pixels of an input of this shape.
     Mean { shape: [usize; 4] },
-    /// 2 × 2 maxima, and where they are.
-    Largest { shape: [usize; 4], indices: Tensor<4, Int> },
+    /// 2 × 2 maxima, by which of the four pixels is the largest.
+    Largest { places: Tensor<5, Int> },
     /// The sum of two ways.
     Sum { branch: Tape, shortcut: Tape },
 }
 
-/// An affine map of rank `W` with an input and an adjoint of rank `D`.
+/// An affine map with an input and an adjoint of rank `D`.
 #[derive(Clone, Debug)]
-pub(super) struct Affine<const W: usize, const D: usize> {
+pub(super) struct Affine<const D: usize> {
     path: String,
-    weight: Tensor<W>,
+    weight: Tensor<2>,
     bias: Tensor<1>,
     input: Tensor<D>,
     /// ∂f/∂z of every sample; after [`Tape::pull`].
     adjoint: Option<Tensor<D>>,
 }
 
-impl<const W: usize, const D: usize> Affine<W, D> {
-    fn new(path: &str, weight: Tensor<W>, bias: Tensor<1>, input: Tensor<D>) -> Self {
+impl<const D: usize> Affine<D> {
+    fn new(path: &str, weight: Tensor<2>, bias: Tensor<1>, input: Tensor<D>) -> Self {
         Affine { path: path.to_owned(), weight, bias, input, adjoint: None }
     }
 
@@ -78,9 +77,9 @@ impl Operation {
     /// A convolution at `path`.
     pub fn convolution(
         path: &str,
-        weight: Tensor<4>,
+        weight: Tensor<2>,
         bias: Tensor<1>,
-        window: Window,
+        window: ConvolutionWindow,
         input: Tensor<4>,
     ) -> Self {
         Operation::Convolution(Affine::new(path, weight, bias, input), window)
@@ -97,24 +96,16 @@ impl Operation {
             }
             Operation::Convolution(map, window) => {
                 map.adjoint = Some(dy.clone());
-                conv_transpose2d(dy, map.weight.clone(), None, window.transposed())
+                let [_, height, width, _] = map.input.dims();
+                transposed_image_convolution(dy, map.weight.clone(), None, *window, [height, width])
             }
-            Operation::Rectify { output, slope } => gated(dy, output.clone(), *slope),
-            Operation::Average { shape } => {
-                let like = Tensor::zeros(*shape, (&dy.device(), dy.dtype()));
-                avg_pool2d_backward(like, dy, [SIDE; 2], [SIDE; 2], [0; 2], true, false)
-            }
+            Operation::Rectify { output, slope } => rectifier_gate(dy, output.clone(), *slope),
+            Operation::Average => doubled(dy).mul_scalar(0.25),
             Operation::Mean { shape } => {
-                let pixels = shape[2] * shape[3];
+                let pixels = shape[1] * shape[2];
                 dy.mul_scalar(1.0 / pixels as f64).expand(*shape)
             }
-            Operation::Largest { shape, indices } => {
-                let like = Tensor::zeros(*shape, (&dy.device(), dy.dtype()));
-                let places = indices.clone();
-                max_pool2d_with_indices_backward(
-                    like, [SIDE; 2], [SIDE; 2], [0; 2], [1; 2], false, dy, places,
-                )
-            }
+            Operation::Largest { places } => placed(dy, places.clone()),
             Operation::Sum { branch, shortcut } => branch.pull(dy.clone()) + shortcut.pull(dy),
         }
     }
@@ -132,18 +123,14 @@ impl Operation {
             }
             Operation::Convolution(map, window) => {
                 map.add_convolution(h.clone(), *window, weights, gradients);
-                let z = conv2d(h, map.weight.clone(), None, window.options());
+                let z = image_convolution(h, map.weight.clone(), None, *window);
                 let channels = map.bias.dims()[0];
-                z + weights.clone() * map.bias.clone().reshape([1, channels, 1, 1])
+                z + weights.clone() * map.bias.clone().reshape([1, 1, 1, channels])
             }
-            Operation::Rectify { output, slope } => gated(h, output.clone(), *slope),
-            Operation::Average { .. } => average(h),
+            Operation::Rectify { output, slope } => rectifier_gate(h, output.clone(), *slope),
+            Operation::Average => average(h),
             Operation::Mean { .. } => mean(h),
-            Operation::Largest { shape: [b, c, height, width], indices } => {
-                let [.., rows, columns] = indices.dims();
-                let places = indices.clone().reshape([*b, *c, rows * columns]);
-                h.reshape([*b, *c, height * width]).gather(2, places).reshape([*b, *c, rows, columns])
-            }
+            Operation::Largest { places } => picked(h, places.clone()),
             Operation::Sum { branch, shortcut } => {
                 branch.push(h.clone(), weights, gradients) + shortcut.push(h, weights, gradients)
             }
@@ -167,14 +154,14 @@ impl Operation {
                 shortcut.weigh(gradients);
             }
             Operation::Rectify { .. }
-            | Operation::Average { .. }
+            | Operation::Average
             | Operation::Mean { .. }
             | Operation::Largest { .. } => {}
         }
     }
 }
 
-impl Affine<2, 2> {
+impl Affine<2> {
     fn add_dense(&self, h: Tensor<2>, weights: &Tensor<4>, gradients: &mut ByPath) {
         let adjoint = self.adjoint();
         let batch = h.dims()[0];
@@ -184,14 +171,20 @@ impl Affine<2, 2> {
     }
 }
 
-impl Affine<4, 4> {
-    fn add_convolution(&self, h: Tensor<4>, window: Window, weights: &Tensor<4>, gradients: &mut ByPath) {
+impl Affine<4> {
+    fn add_convolution(
+        &self,
+        h: Tensor<4>,
+        window: ConvolutionWindow,
+        weights: &Tensor<4>,
+        gradients: &mut ByPath,
+    ) {
         let adjoint = self.adjoint();
-        let channels = self.bias.dims()[0];
-        let bias = (adjoint.clone() * weights.clone()).swap_dims(0, 1).reshape([channels as i32, -1]);
-        let weight = conv2d_weight_backward(h, self.weight.clone(), adjoint, window.options());
-        enter(gradients, &self.path, "weight", weight.flatten(0, 3));
-        enter(gradients, &self.path, "bias", bias.sum_dim(1).flatten(0, 1));
+        let [batch, height, width, channels] = adjoint.dims();
+        let rows = (adjoint.clone() * weights.clone()).reshape([batch * height * width, channels]);
+        let weight = image_convolution_weights(h, adjoint, window);
+        enter(gradients, &self.path, "weight", weight.flatten(0, 1));
+        enter(gradients, &self.path, "bias", rows.sum_dim(0).flatten(0, 1));
     }
 }
 
@@ -232,10 +225,4 @@ impl Tape {
 
 fn enter(gradients: &mut ByPath, path: &str, name: &str, gradient: Tensor<1>) {
     crate::add_gradients(gradients, [(format!("{path}.{name}"), gradient)]);
-}
-
-/// `x` where the rectified `output` is positive, `slope·x` elsewhere. The sign of the output is that of the input, as no slope is negative.
-fn gated(x: Tensor<4>, output: Tensor<4>, slope: f64) -> Tensor<4> {
-    let less = x.clone().mul_scalar(slope);
-    x.mask_where(output.lower_equal_elem(0.0), less)
 }

@@ -17,7 +17,7 @@ pub struct Effective {
     pub critic_slopes: Vec<f64>,
 }
 
-/// Evaluates a critic with gradient tracking at `samples` `[b, c, h, w]`, which have none.
+/// Evaluates a critic with gradient tracking at `samples` `[b, h, w, c]`, which have none.
 pub fn effective(critic: &Critic, constraint: &ConstraintConfig, samples: Tensor<4>) -> Effective {
     let evaluation = Evaluation::new(critic, samples.clone(), Form::Fastest);
     let critic_slopes = evaluation.norms.clone();

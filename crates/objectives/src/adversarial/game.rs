@@ -55,7 +55,7 @@ pub struct CriticStep {
 pub struct GeneratorStep {
     /// The loss.
     pub loss: f64,
-    /// Its gradient by the samples `[b, c, h, w]`, nothing where the class is given.
+    /// Its gradient by the samples `[b, h, w, c]`, nothing where the class is given.
     pub samples: Tensor<4>,
 }
 

@@ -22,13 +22,16 @@ pub fn secants(
 
 /// Steps of this length in directions that are alike all around.
 fn steps(critic: &Critic, samples: &Tensor<4>, radius: f64, key: Key) -> Tensor<4> {
-    let [batch, channels, height, width] = samples.dims();
-    let (moved, all) = (critic.sample().size(), channels * height * width);
+    let [batch, height, width, all] = samples.dims();
+    let (pixels, channels) = (height * width, critic.sample().channels);
     let key = key.site("direction");
-    let mut steps = vec![0.0; batch * all];
-    for (row, step) in steps.chunks_exact_mut(all).enumerate() {
+    let mut steps = vec![0.0; batch * pixels * all];
+    for (row, step) in steps.chunks_exact_mut(pixels * all).enumerate() {
         let stream = key.sample(row as u64);
-        step[..moved].iter_mut().zip(0..).for_each(|(x, i)| *x = stream.normal(i));
+        for (pixel, place) in step.chunks_exact_mut(all).enumerate() {
+            let first = (pixel * channels) as u64;
+            place[..channels].iter_mut().zip(first..).for_each(|(x, i)| *x = stream.normal(i));
+        }
         let length = step.iter().map(|x| x * x).sum::<f64>().sqrt();
         step.iter_mut().for_each(|x| *x *= radius / length);
     }

@@ -27,7 +27,7 @@ pub struct Evaluation<'m> {
     tape: Option<Tape>,
     /// f(x_b).
     pub values: Vec<f64>,
-    /// ∇ₓf `[b, c, h, w]`; nothing where the class is given.
+    /// ∇ₓf `[b, h, w, c]`; nothing where the class is given.
     pub gradients: Tensor<4>,
     /// ‖∇ₓf‖ of each sample.
     pub norms: Vec<f64>,
@@ -43,7 +43,7 @@ pub enum Form {
 }
 
 impl<'m> Evaluation<'m> {
-    /// Evaluates `critic`, which has gradient tracking, at `samples` `[b, c, h, w]`, which have none.
+    /// Evaluates `critic`, which has gradient tracking, at `samples` `[b, h, w, c]`, which have none.
     pub fn new(critic: &'m Critic, samples: Tensor<4>, form: Form) -> Self {
         let traced = match form {
             Form::Fastest => critic.valid().trace(samples.clone()),
@@ -173,13 +173,13 @@ fn by_duals(
 
 /// The gradient by the sample itself: a class is given, not moved.
 fn without_class(gradients: Tensor<4>, channels: usize) -> Tensor<4> {
-    let [batch, all, height, width] = gradients.dims();
+    let [batch, height, width, all] = gradients.dims();
     if all == channels {
         return gradients;
     }
     let nothing =
-        Tensor::zeros([batch, all - channels, height, width], (&gradients.device(), gradients.dtype()));
-    Tensor::cat(vec![gradients.narrow(1, 0, channels), nothing], 1)
+        Tensor::zeros([batch, height, width, all - channels], (&gradients.device(), gradients.dtype()));
+    Tensor::cat(vec![gradients.narrow(3, 0, channels), nothing], 3)
 }
 
 /// ‖g‖ of each sample, scaled by its largest number so that no square overflows or vanishes.

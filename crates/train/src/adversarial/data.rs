@@ -32,10 +32,10 @@ enum Source {
     },
 }
 
-/// Real samples `[b, c, h, w]` with the number of their class.
+/// Real samples `[b, h, w, c]` with the number of their class.
 #[derive(Clone, Debug)]
 pub struct RealSamples {
-    /// `[b, c, h, w]`.
+    /// `[b, h, w, c]`.
     pub samples: Tensor<4>,
     /// One a sample; 0 where there are no classes.
     pub labels: Vec<u32>,
@@ -230,11 +230,11 @@ impl AdversarialData {
         precision: Precision,
     ) -> Tensor<4> {
         let values: Vec<f64> = (0..count as u64).flat_map(|index| points.point(key, index)).collect();
-        Tensor::from_data(TensorData::new(values, [count, 2, 1, 1]), (device, precision.dtype()))
+        Tensor::from_data(TensorData::new(values, [count, 1, 1, 2]), (device, precision.dtype()))
     }
 }
 
-/// Pixels `[b, h, w, c]` as samples `[b, c, h, w]`.
+/// Pixels as samples `[b, h, w, c]`.
 fn images(
     pixels: &[f32],
     count: usize,
@@ -244,5 +244,5 @@ fn images(
 ) -> Tensor<4> {
     let SampleShape { channels, height, width } = shape;
     let data = TensorData::new(pixels.to_vec(), [count, height, width, channels]);
-    Tensor::<4>::from_data(data, (device, precision.dtype())).permute([0, 3, 1, 2])
+    Tensor::from_data(data, (device, precision.dtype()))
 }

@@ -51,21 +51,20 @@ impl<'a> FeatureSpace<'a> {
         Ok(FeatureSpace { classifier, mean, deviation })
     }
 
-    /// One row for each sample `[b, c, h, w]` in [−1, 1].
+    /// One row for each sample `[b, h, w, c]` in [−1, 1].
     pub fn rows(&self, samples: &Tensor<4>) -> Rows {
-        let [count, channels, ..] = samples.dims();
+        let [count, .., channels] = samples.dims();
         let model = &self.classifier.model;
         let (mut values, mut width) = (Vec::new(), 1);
         for start in (0..count).step_by(BATCH) {
             let part = samples.clone().narrow(0, start, BATCH.min(count - start));
             let at = (&part.device(), self.classifier.config.precision.dtype());
             let wide = |values: &[f64]| {
-                let data = burn::tensor::TensorData::new(values.to_vec(), [1, channels, 1, 1]);
+                let data = burn::tensor::TensorData::new(values.to_vec(), [1, 1, 1, channels]);
                 Tensor::<4>::from_data(data, at)
             };
             let pixels = part.cast(at.1).add_scalar(1.0).mul_scalar(0.5);
             let images = (pixels - wide(&self.mean)) / wide(&self.deviation);
-            let images = images.permute([0, 2, 3, 1]);
             let context = Context::evaluation(images.dims()[0], false);
             let hidden = model.backbone().forward(model.embed_images(images, &context), &context);
             let pooled = model.readout().pooled(hidden, None);

@@ -139,7 +139,7 @@ impl AdversarialFolder {
         Ok(AdversarialFolder { config, generator, critic, device: device.clone() })
     }
 
-    /// Samples `[labels, c, h, w]` of the latents that `key` draws from row `first` on, of these classes; without classes the labels
+    /// Samples `[labels, h, w, c]` of the latents that `key` draws from row `first` on, of these classes; without classes the labels
     /// only count.
     pub fn samples(&self, key: Key, first: u64, labels: &[u32]) -> Tensor<4> {
         self.made(self.latents(key, first, labels))
@@ -151,7 +151,7 @@ impl AdversarialFolder {
         latents(key, first, self.generator.latent(), told, &self.device, self.config.precision)
     }
 
-    /// Samples `[b, c, h, w]` of latents.
+    /// Samples `[b, h, w, c]` of latents.
     pub fn made(&self, latents: Tensor<2>) -> Tensor<4> {
         self.generator.forward(latents, Mode::Eval).0
     }

@@ -160,10 +160,10 @@ impl Game {
         let latents = Tensor::from_inner(self.latents(key, &labels));
         let (made, moments) = self.generator.model().forward(latents, Mode::Train);
         let (critic, _) = self.judge(false);
-        let channels = made.dims()[1];
+        let channels = made.dims()[3];
         let seen = with_class(made.clone().inner(), &labels, self.classes);
         let found = self.rules().generator(&critic, seen);
-        let mut gradients = backward_from(made, found.samples.narrow(1, 0, channels));
+        let mut gradients = backward_from(made, found.samples.narrow(3, 0, channels));
         let gradients = parameter_gradients(self.generator.model(), &mut gradients);
         let applied = self.generator.apply(step, found.loss, gradients, rate)?;
         if applied.skipped.is_none() {

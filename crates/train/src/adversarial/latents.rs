@@ -61,19 +61,19 @@ pub fn spherical(ends: Tensor<2>, latent: usize, classes: usize, steps: usize) -
     Tensor::cat(rows.collect(), 0)
 }
 
-/// Samples `[b, c, h, w]` with `classes` constant channels for their class behind their own, one hot.
+/// Samples `[b, h, w, c]` with `classes` constant channels for their class behind their own, one hot.
 pub(crate) fn with_class(samples: Tensor<4>, labels: &[u32], classes: usize) -> Tensor<4> {
     if classes == 0 {
         return samples;
     }
-    let [batch, _, height, width] = samples.dims();
+    let [batch, height, width, _] = samples.dims();
     let values: Vec<f64> = labels
         .iter()
         .flat_map(|&label| (0..classes).map(move |class| f64::from(u8::from(class == label as usize))))
         .collect();
     let at = (&samples.device(), samples.dtype());
-    let channels = Tensor::<4>::from_data(TensorData::new(values, [batch, classes, 1, 1]), at);
-    Tensor::cat(vec![samples, channels.expand([batch, classes, height, width])], 1)
+    let channels = Tensor::<4>::from_data(TensorData::new(values, [batch, 1, 1, classes]), at);
+    Tensor::cat(vec![samples, channels.expand([batch, height, width, classes])], 3)
 }
 
 #[cfg(test)]
@@ -106,11 +106,11 @@ mod tests {
 
     #[test]
     fn a_class_is_a_constant_channel() {
-        let samples = Tensor::<4>::zeros([2, 1, 2, 2], (&Device::flex(), burn::tensor::DType::F32));
+        let samples = Tensor::<4>::zeros([2, 1, 2, 1], (&Device::flex(), burn::tensor::DType::F32));
         let told = with_class(samples.clone(), &[1, 0], 2);
         let values: Vec<f32> = told.into_data().iter().collect();
-        assert_eq!(values[..12], [0., 0., 0., 0., 0., 0., 0., 0., 1., 1., 1., 1.]);
-        assert_eq!(with_class(samples, &[1, 0], 0).dims(), [2, 1, 2, 2]);
+        assert_eq!(values, [0., 0., 1., 0., 0., 1., 0., 1., 0., 0., 1., 0.]);
+        assert_eq!(with_class(samples, &[1, 0], 0).dims(), [2, 1, 2, 1]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ const MADE: RGBColor = RGBColor(31, 119, 180);
 /// Pixels on a side of a picture that need no enlarging.
 const LEGIBLE: usize = 512;
 
-/// A PNG of images `[n, c, h, w]` in [−1, 1], `columns` in a row, enlarged to be seen.
+/// A PNG of images `[n, h, w, c]` in [−1, 1], `columns` in a row, enlarged to be seen.
 ///
 /// # Errors
 /// What the encoder says.
@@ -20,9 +20,9 @@ const LEGIBLE: usize = 512;
 /// # Panics
 /// If there are neither 1 nor 3 channels, or no columns.
 pub fn sample_grid(samples: &Tensor<4>, columns: usize) -> Result<Vec<u8>, String> {
-    let [count, channels, height, width] = samples.dims();
+    let [count, height, width, channels] = samples.dims();
     let rows = count.div_ceil(columns);
-    let values: Vec<f32> = samples.clone().permute([0, 2, 3, 1]).into_data().iter().collect();
+    let values: Vec<f32> = samples.to_data().iter().collect();
     let zoom = (LEGIBLE / (columns * width).max(rows * height)).clamp(1, 8);
     let (wide, high) = (columns * width * zoom, rows * height * zoom);
     let mut pixels = vec![0u8; wide * high * channels];
@@ -43,7 +43,7 @@ pub fn sample_grid(samples: &Tensor<4>, columns: usize) -> Result<Vec<u8>, Strin
     encode_png(&pixels, wide, high, channels)
 }
 
-/// An SVG of made points, over real ones if there are any, `[n, 2, 1, 1]`.
+/// An SVG of made points, over real ones if there are any, `[n, 1, 1, 2]`.
 ///
 /// # Errors
 /// What the drawing library says.

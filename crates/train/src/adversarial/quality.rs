@@ -17,7 +17,7 @@ pub struct SampleQuality {
     pub modes: Option<ModeTerms>,
 }
 
-/// Compares made samples `[n, c, h, w]` with real ones.
+/// Compares made samples `[n, h, w, c]` with real ones.
 pub fn measure_samples(real: &Tensor<4>, made: &Tensor<4>, points: Option<PointSet>) -> SampleQuality {
     let energy = energy_distance(&rows(real), &rows(made));
     let modes = points.and_then(PointSet::modes).map(|modes| {
@@ -47,6 +47,6 @@ pub(crate) fn steepness(
 
 /// A row a sample.
 fn rows(samples: &Tensor<4>) -> Rows {
-    let [_, channels, height, width] = samples.dims();
+    let [_, height, width, channels] = samples.dims();
     Rows::new(samples.to_data().iter::<f64>().collect(), channels * height * width)
 }

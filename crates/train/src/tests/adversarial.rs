@@ -146,9 +146,9 @@ fn images_are_made_of_every_class_and_drawn() {
     assert_eq!(folder.config.told_classes(), 2);
     let labels = drawn_labels(Key::root(1), 0, 5, 2);
     let samples = folder.samples(Key::root(1), 0, &labels);
-    assert_eq!(samples.dims(), [5, 1, 8, 8]);
+    assert_eq!(samples.dims(), [5, 8, 8, 1]);
     assert!(samples.clone().abs().max().into_scalar::<f32>() <= 1.0);
-    assert_eq!(folder.told(samples, &labels).dims(), [5, 3, 8, 8]);
+    assert_eq!(folder.told(samples, &labels).dims(), [5, 8, 8, 3]);
 }
 
 fn refused(data: &str, sets: &[&str]) -> TrainError {

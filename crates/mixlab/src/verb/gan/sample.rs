@@ -19,8 +19,8 @@ use crate::output::{print, tell};
 ///
 /// Images become a grid (PNG), points a picture (SVG), and both rows of numbers
 /// (npy, npz, jsonl), by the ending of --out. Without --out the numbers go to
-/// standard output as JSON lines: of images channel by channel, from -1 for black
-/// to 1.
+/// standard output as JSON lines: of images pixel by pixel, from -1 for black to
+/// 1.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -140,7 +140,7 @@ fn put(path: &Path, drawn: Result<Vec<u8>, String>) -> Result<(), TrainError> {
 
 /// A row of numbers for each sample.
 fn numbers(out: Option<&Path>, samples: &Tensor<4>) -> Result<(), Failure> {
-    let [count, channels, height, width] = samples.dims();
+    let [count, height, width, channels] = samples.dims();
     let (values, size): (Vec<f32>, usize) = (samples.to_data().iter().collect(), channels * height * width);
     match out.map(|out| Ok::<_, Failure>((out, VectorFormat::of(out)?))).transpose()? {
         Some((out, format @ (VectorFormat::Npy | VectorFormat::Npz))) => {

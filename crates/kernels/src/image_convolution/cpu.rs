@@ -1,0 +1,259 @@
+//! The three maps, a sample at a time: its windows are laid out in the cache, and multiplied there.
+
+use burn_flex::FlexTensor;
+
+use super::ConvolutionWindow;
+use crate::cpu::{Matrix, Real, for_blocks, output, product, slice, sum_blocks, tensor, viewable, with_real};
+use crate::profile;
+
+/// Parts of a batch whose weight gradients are summed apart: does not depend on the number of threads.
+const PARTS: usize = 8;
+
+/// Sizes of a convolution.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    /// Height, width and channels of the input.
+    input: [usize; 3],
+    /// Of the output.
+    output: [usize; 3],
+    window: ConvolutionWindow,
+}
+
+impl Sizes {
+    fn new(input: [usize; 3], channels: usize, window: ConvolutionWindow) -> Self {
+        let [height, width, _] = input;
+        Sizes { input, output: [window.output(height), window.output(width), channels], window }
+    }
+
+    fn input_size(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    fn output_size(&self) -> usize {
+        self.output.iter().product()
+    }
+
+    /// Windows of a sample.
+    fn pixels(&self) -> usize {
+        self.output[0] * self.output[1]
+    }
+
+    /// Numbers of a window.
+    fn row(&self) -> usize {
+        self.window.size() * self.input[2]
+    }
+
+    /// Calls `part(window row in numbers, place in the image, numbers)` for every run of numbers that a window and the image share.
+    #[inline]
+    fn for_runs(&self, mut part: impl FnMut(usize, usize, usize)) {
+        let [height, width, channels] = self.input;
+        let (side, row) = (self.window.side, self.row());
+        for y in 0..self.output[0] {
+            let (top, above, rows) = self.window.inside(y, height);
+            for x in 0..self.output[1] {
+                let (left, before, columns) = self.window.inside(x, width);
+                let start = (y * self.output[1] + x) * row;
+                for i in 0..rows {
+                    let at = start + ((above + i) * side + before) * channels;
+                    part(at, ((top + i) * width + left) * channels, columns * channels);
+                }
+            }
+        }
+    }
+
+    /// Whether every window lies inside the image, so that none has a zero of its surroundings.
+    fn is_full(&self) -> bool {
+        self.window.padding == 0
+    }
+}
+
+/// Lays the windows of a sample out, `[pixels, row]`.
+fn unfold<T: Real>(sizes: &Sizes, x: &[T], windows: &mut [T]) {
+    if !sizes.is_full() {
+        windows.fill(T::ZERO);
+    }
+    sizes.for_runs(|to, from, count| windows[to..to + count].copy_from_slice(&x[from..from + count]));
+}
+
+/// Adds windows up where they overlap; `x` is written whole.
+fn fold<T: Real>(sizes: &Sizes, windows: &[T], x: &mut [T]) {
+    x.fill(T::ZERO);
+    sizes.for_runs(|from, to, count| {
+        for (x, &value) in x[to..to + count].iter_mut().zip(&windows[from..from + count]) {
+            *x += value;
+        }
+    });
+}
+
+/// Calls `use_windows` with the windows of a sample: the sample itself, where a window is a pixel.
+fn with_windows<T: Real>(sizes: &Sizes, x: &[T], buffer: &mut Vec<T>, mut use_windows: impl FnMut(&[T])) {
+    if sizes.window.is_point() {
+        return use_windows(x);
+    }
+    if buffer.is_empty() {
+        *buffer = output::<T>(sizes.pixels() * sizes.row());
+    }
+    unfold(sizes, x, buffer);
+    use_windows(buffer);
+}
+
+fn dimensions(x: &FlexTensor) -> [usize; 4] {
+    let shape = x.layout().shape().as_slice();
+    [shape[0], shape[1], shape[2], shape[3]]
+}
+
+/// y = u(x)·W + β.
+pub(super) fn convolution(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    bias: Option<&FlexTensor>,
+    window: ConvolutionWindow,
+) -> FlexTensor {
+    profile::operation(
+        "image_convolution",
+        [x, weight],
+        || with_real!(x.dtype(), R => convolution_as::<R>(x, weight, bias, window)),
+    )
+}
+
+fn convolution_as<T: Real>(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    bias: Option<&FlexTensor>,
+    window: ConvolutionWindow,
+) -> FlexTensor {
+    let (x, weight) = (x.to_contiguous(), viewable(weight.clone()));
+    let [batch, height, width, channels] = dimensions(&x);
+    let outputs = weight.layout().shape().as_slice()[1];
+    let sizes = Sizes::new([height, width, channels], outputs, window);
+    let (values, weight) = (slice::<T>(&x), Matrix::<T>::of(&weight));
+    let bias = bias.map(FlexTensor::to_contiguous);
+    let bias = bias.as_ref().map(slice::<T>);
+    let mut y = output::<T>(batch * sizes.output_size());
+    for_blocks(&mut y, sizes.output_size(), |start, y| {
+        let sample = start / sizes.output_size();
+        let x = &values[sample * sizes.input_size()..][..sizes.input_size()];
+        with_windows(&sizes, x, &mut Vec::new(), |windows| {
+            let windows = Matrix::new(windows, sizes.pixels(), sizes.row());
+            product(y, windows, weight, T::ONE, false, batch == 1);
+        });
+        add_bias(y, bias);
+    });
+    let [rows, columns, _] = sizes.output;
+    tensor(y, [batch, rows, columns, outputs])
+}
+
+fn add_bias<T: Real>(y: &mut [T], bias: Option<&[T]>) {
+    let Some(bias) = bias else { return };
+    for row in y.chunks_exact_mut(bias.len()) {
+        for (y, &bias) in row.iter_mut().zip(bias) {
+            *y += bias;
+        }
+    }
+}
+
+/// x̂ = uᵀ(y·Wᵀ) + β.
+pub(super) fn transposed(
+    y: &FlexTensor,
+    weight: &FlexTensor,
+    bias: Option<&FlexTensor>,
+    window: ConvolutionWindow,
+    size: [usize; 2],
+) -> FlexTensor {
+    profile::operation(
+        "image_convolution",
+        [y, weight],
+        || with_real!(y.dtype(), R => transposed_as::<R>(y, weight, bias, window, size)),
+    )
+}
+
+fn transposed_as<T: Real>(
+    y: &FlexTensor,
+    weight: &FlexTensor,
+    bias: Option<&FlexTensor>,
+    window: ConvolutionWindow,
+    [height, width]: [usize; 2],
+) -> FlexTensor {
+    let (y, weight) = (y.to_contiguous(), viewable(weight.clone()));
+    let [batch, .., outputs] = dimensions(&y);
+    let channels = weight.layout().shape().as_slice()[0] / window.size();
+    let sizes = Sizes::new([height, width, channels], outputs, window);
+    let (values, weight) = (slice::<T>(&y), Matrix::<T>::of(&weight).t());
+    let bias = bias.map(FlexTensor::to_contiguous);
+    let bias = bias.as_ref().map(slice::<T>);
+    let mut x = output::<T>(batch * sizes.input_size());
+    for_blocks(&mut x, sizes.input_size(), |start, x| {
+        let sample = start / sizes.input_size();
+        let y = &values[sample * sizes.output_size()..][..sizes.output_size()];
+        let y = Matrix::new(y, sizes.pixels(), outputs);
+        if window.is_point() {
+            product(x, y, weight, T::ONE, false, batch == 1);
+        } else {
+            let mut windows = output::<T>(sizes.pixels() * sizes.row());
+            product(&mut windows, y, weight, T::ONE, false, batch == 1);
+            fold(&sizes, &windows, x);
+        }
+        add_bias(x, bias);
+    });
+    tensor(x, [batch, height, width, channels])
+}
+
+/// dW = u(x)ᵀ·dy, in parts of the batch that are added in order.
+pub(super) fn weights(x: &FlexTensor, dy: &FlexTensor, window: ConvolutionWindow) -> FlexTensor {
+    profile::operation(
+        "image_convolution",
+        [x, dy],
+        || with_real!(x.dtype(), R => weights_as::<R>(x, dy, window)),
+    )
+}
+
+fn weights_as<T: Real>(x: &FlexTensor, dy: &FlexTensor, window: ConvolutionWindow) -> FlexTensor {
+    let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
+    let [batch, height, width, channels] = dimensions(&x);
+    let [.., outputs] = dimensions(&dy);
+    let sizes = Sizes::new([height, width, channels], outputs, window);
+    let (xs, dys) = (slice::<T>(&x), slice::<T>(&dy));
+    let size = sizes.row() * outputs;
+    let samples = batch.div_ceil(PARTS).max(1);
+    let mut parts = output::<T>(batch.div_ceil(samples).max(1) * size);
+    if batch == 0 {
+        parts.fill(T::ZERO);
+    }
+    for_blocks(&mut parts, size, |start, part| {
+        let first = start / size * samples;
+        let mut buffer = Vec::new();
+        for sample in first..batch.min(first + samples) {
+            let x = &xs[sample * sizes.input_size()..][..sizes.input_size()];
+            let dy = &dys[sample * sizes.output_size()..][..sizes.output_size()];
+            with_windows(&sizes, x, &mut buffer, |windows| {
+                let windows = Matrix::new(windows, sizes.pixels(), sizes.row()).t();
+                let dy = Matrix::new(dy, sizes.pixels(), outputs);
+                product(part, windows, dy, T::ONE, sample > first, false);
+            });
+        }
+    });
+    tensor(sum_blocks(&parts, size), [sizes.row(), outputs])
+}
+
+/// Sums over all pixels of all samples, `[channels]`: the gradient of a bias.
+pub(super) fn bias(dy: &FlexTensor) -> FlexTensor {
+    with_real!(dy.dtype(), R => bias_as::<R>(dy))
+}
+
+fn bias_as<T: Real>(dy: &FlexTensor) -> FlexTensor {
+    let dy = dy.to_contiguous();
+    let [batch, height, width, channels] = dimensions(&dy);
+    let values = slice::<T>(&dy);
+    let sample = height * width * channels;
+    let samples = batch.div_ceil(PARTS).max(1);
+    let mut parts = vec![T::ZERO; batch.div_ceil(samples).max(1) * channels];
+    for_blocks(&mut parts, channels, |start, part| {
+        let first = start / channels.max(1) * samples;
+        for row in values[first * sample..batch.min(first + samples) * sample].chunks_exact(channels) {
+            for (sum, &value) in part.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    });
+    tensor(sum_blocks(&parts, channels), [channels])
+}
