@@ -88,7 +88,7 @@ fn panel(
     let of = |value: fn(&(f64, f64)) -> f64| {
         curves.iter().flat_map(|curve| &curve.points).map(value).collect::<Vec<_>>()
     };
-    let along = LogAxis::around(of(|point| point.0).into_iter());
+    let along = LogAxis::around(of(|point| point.0).into_iter()).by_powers();
     let up = LogAxis::around(of(|point| point.1).into_iter());
     log_log(area, (along, up), axis, 22, curves)
 }

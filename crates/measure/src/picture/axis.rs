@@ -36,6 +36,13 @@ impl LogAxis {
         LogAxis { marks: apart(&axis, at), ..axis }
     }
 
+    /// The same with marks at powers of ten alone, where there are several: for long labels beside each other.
+    pub fn by_powers(self) -> Self {
+        let powers = self.range.start.log10().ceil() as i32..=self.range.end.log10().floor() as i32;
+        let marks: Vec<f64> = powers.map(|power| 10f64.powi(power)).collect();
+        if marks.len() < 3 { self } else { LogAxis { marks, ..self } }
+    }
+
     /// Where a value lies, 0 at the lower end and 1 at the upper one.
     fn share(&self, value: f64) -> f64 {
         (value / self.range.start).ln() / (self.range.end / self.range.start).ln()
@@ -95,6 +102,10 @@ mod tests {
         let axis = LogAxis { range: 1.0..10_000.0, marks: Vec::new() };
         assert_eq!(apart(&axis, &[1, 2, 3, 4, 100, 110, 1000]), [1.0, 2.0, 4.0, 100.0, 1000.0]);
         assert_eq!([1.0, 100.0, 10_000.0].map(|value| axis.map(&value, (50, 250))), [50, 150, 250]);
+        let powers = LogAxis::around([2e-3, 40.0].into_iter()).by_powers();
+        assert!(powers.marks.len() == 4 && (powers.marks[0] - 0.01).abs() < 1e-12, "{:?}", powers.marks);
+        let few = LogAxis::around([2.0, 40.0].into_iter());
+        assert_eq!(few.marks, LogAxis::around([2.0, 40.0].into_iter()).by_powers().marks);
         let one = LogAxis::around([7.0].into_iter());
         assert!(one.range.contains(&7.0) && one.share(7.0) > 0.4 && one.share(7.0) < 0.6);
     }
