@@ -115,6 +115,9 @@ pub enum DualActivation {
 }
 
 impl DualActivation {
+    /// max(x, 0).
+    pub const RELU: Self = DualActivation::LeakyRelu { slope: 0.0 };
+
     /// Whether the function is linear but for kinks.
     pub fn is_piecewise_linear(self) -> bool {
         match self {

@@ -4,10 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::{BreakevenReport, Crossing, MixerReport};
-use crate::picture::{
-    Curve, FAINT, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, log_log, svg, text,
-    width,
-};
+use crate::picture::{Curve, LogAxis, PictureError, Problem, legend, log_log, svg, title, width};
 
 const HEIGHT: u32 = 520;
 const PLOT_WIDTH: u32 = 720;
@@ -29,7 +26,7 @@ pub fn chart(report: &BreakevenReport) -> Result<String, PictureError> {
     let heading = "cheaper at n";
     let widest = labels.iter().map(String::as_str).chain([heading]).map(width).max().unwrap_or(0) + 70;
     svg((PLOT_WIDTH + widest as u32, HEIGHT), |root| {
-        title(root, report)?;
+        head(root, report)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plot, side) = rest.split_horizontally(PLOT_WIDTH);
         draw(&plot, report, &curves)?;
@@ -56,14 +53,12 @@ fn label(mixer: &MixerReport) -> String {
     }
 }
 
-fn title(root: &DrawingArea<SVGBackend, Shift>, report: &BreakevenReport) -> Result<(), Problem> {
+fn head(root: &DrawingArea<SVGBackend, Shift>, report: &BreakevenReport) -> Result<(), Problem> {
     let direction = if report.causal { "causal" } else { "both sides seen" };
     let heading = format!("One block of width {}, {} heads, {direction}", report.width, report.shape.heads);
-    root.draw(&Text::new(heading, (16, 20), text(TITLE_SIZE, INK)))?;
     let subtitle =
         "microseconds of a token by length, forward and backward; rings: as fast as softmax attention";
-    root.draw(&Text::new(subtitle, (16, 44), text(TEXT_SIZE, FAINT)))?;
-    Ok(())
+    title(root, &heading, subtitle)
 }
 
 fn draw(

@@ -5,8 +5,7 @@ use plotters::prelude::*;
 
 use super::{DepthReport, SchemeReport};
 use crate::picture::{
-    Curve, FAINT, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, log_log, svg, text,
-    width,
+    Curve, INK, LogAxis, PictureError, Problem, TEXT_SIZE, legend, log_log, svg, text, title, width,
 };
 
 const HEIGHT: u32 = 480;
@@ -27,7 +26,7 @@ pub fn chart(report: &DepthReport) -> Result<String, PictureError> {
     let labels: Vec<&str> = report.schemes.iter().map(|scheme| scheme.scheme.as_str()).collect();
     let widest = labels.iter().copied().map(width).max().unwrap_or(0) + 70;
     svg((PANEL * panels as u32 + widest as u32, HEIGHT), |root| {
-        title(root, report)?;
+        head(root, report)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plots, side) = rest.split_horizontally(PANEL * panels as u32);
         // One scale for all panels, so that they can be compared.
@@ -50,12 +49,10 @@ fn curve(scheme: &SchemeReport, panel: usize) -> Curve {
     Curve { points: points.into_iter().flatten().filter(|&(_, moved)| moved > 0.0).collect(), ring: None }
 }
 
-fn title(root: &DrawingArea<SVGBackend, Shift>, report: &DepthReport) -> Result<(), Problem> {
+fn head(root: &DrawingArea<SVGBackend, Shift>, report: &DepthReport) -> Result<(), Problem> {
     let heading = format!("One update of {} blocks of width {} by depth", report.mixer, report.width);
-    root.draw(&Text::new(heading, (16, 20), text(TITLE_SIZE, INK)))?;
     let subtitle = "movement of the final vectors relative to their size, norms frozen; flat: an update means as much at any depth";
-    root.draw(&Text::new(subtitle, (16, 44), text(TEXT_SIZE, FAINT)))?;
-    Ok(())
+    title(root, &heading, subtitle)
 }
 
 fn draw(

@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::principal::{Projection, project};
 use crate::picture::{
-    COLORS, FAINT, GRID, INK, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, airy, stroke, svg, text, width,
+    COLORS, FAINT, GRID, INK, PictureError, Problem, TEXT_SIZE, airy, stroke, svg, text, title, width,
 };
 
 const PANEL: u32 = 320;
@@ -50,7 +50,7 @@ pub fn latent_map(latents: &Latents, labels: Option<MapLabels<'_>>) -> Result<St
     let lines = (LEGEND_LINE * (classes.len() as i32 + 2)) as u32;
     let (plots_width, height) = (PANEL * panels.len() as u32, (HEAD + PANEL).max(HEAD + lines));
     svg((plots_width + side, height), |root| {
-        title(root, latents)?;
+        head(root, latents)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plots, side) = rest.split_horizontally(plots_width);
         for (layer, (area, panel)) in plots.split_evenly((1, panels.len())).iter().zip(&panels).enumerate() {
@@ -67,12 +67,10 @@ fn of_layer(latents: &Latents, layer: usize) -> Projection {
     project(&points, latents.row_width() / latents.layers())
 }
 
-fn title(root: &DrawingArea<SVGBackend, Shift>, latents: &Latents) -> Result<(), Problem> {
+fn head(root: &DrawingArea<SVGBackend, Shift>, latents: &Latents) -> Result<(), Problem> {
     let heading = "Latents of texts on the two axes of their widest spread";
-    root.draw(&Text::new(heading, (16, 20), text(TITLE_SIZE, INK)))?;
     let subtitle = format!("posterior means of {} texts, the lowest layer on the left", latents.rows());
-    root.draw(&Text::new(subtitle, (16, 44), text(TEXT_SIZE, FAINT)))?;
-    Ok(())
+    title(root, heading, &subtitle)
 }
 
 fn draw_panel(

@@ -5,8 +5,7 @@ use plotters::prelude::*;
 
 use super::LipschitzReport;
 use crate::picture::{
-    Curve, FAINT, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, log_log, svg, text,
-    width,
+    Curve, INK, LogAxis, PictureError, Problem, TEXT_SIZE, legend, log_log, svg, text, title, width,
 };
 
 const HEIGHT: u32 = 480;
@@ -26,7 +25,7 @@ pub fn chart(report: &LipschitzReport) -> Result<String, PictureError> {
     let panels = if over_time.iter().any(|curve| !curve.points.is_empty()) { 2 } else { 1 };
     let widest = names.iter().map(|name| width(name)).max().unwrap_or(0) + 70;
     svg((PANEL * panels + widest as u32, HEIGHT), |root| {
-        title(root, report)?;
+        head(root, report)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plots, side) = rest.split_horizontally(PANEL * panels);
         let areas = plots.split_evenly((1, panels as usize));
@@ -69,13 +68,11 @@ fn over_time(report: &LipschitzReport) -> Vec<Curve> {
     none.chain([curve(slopes.collect()), curve(norms.collect())]).collect()
 }
 
-fn title(root: &DrawingArea<SVGBackend, Shift>, report: &LipschitzReport) -> Result<(), Problem> {
+fn head(root: &DrawingArea<SVGBackend, Shift>, report: &LipschitzReport) -> Result<(), Problem> {
     let heading = format!("How steep a critic under {} is", report.constraint.replace('_', " "));
-    root.draw(&Text::new(heading, (16, 20), text(TITLE_SIZE, INK)))?;
     let steepest = report.places.iter().map(|place| place.slopes.greatest).fold(0.0, f64::max);
     let subtitle = format!("almost everywhere no slope is above {steepest:.3}; a secant may cross kinks");
-    root.draw(&Text::new(subtitle, (16, 44), text(TEXT_SIZE, FAINT)))?;
-    Ok(())
+    title(root, &heading, &subtitle)
 }
 
 fn panel(

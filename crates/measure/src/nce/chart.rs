@@ -7,8 +7,7 @@ use plotters::prelude::*;
 use super::format::Format;
 use super::report::{FormatReport, NceReport};
 use crate::picture::{
-    Curve, FAINT, INK, LogAxis, PictureError, Problem, TEXT_SIZE, TITLE_SIZE, legend, log_log, svg, text,
-    width,
+    Curve, INK, LogAxis, PictureError, Problem, TEXT_SIZE, legend, log_log, svg, text, title, width,
 };
 
 const HEIGHT: u32 = 480;
@@ -40,7 +39,7 @@ pub fn chart(report: &NceReport) -> Result<String, PictureError> {
     let plots_width = PANEL * panels.len() as u32;
     let widest = CURVES.iter().map(|(name, _)| width(name)).max().unwrap_or(0) + 70;
     svg((plots_width + widest as u32, HEIGHT), |root| {
-        title(root, report)?;
+        head(root, report)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plots, side) = rest.split_horizontally(plots_width);
         for ((area, format), curves) in
@@ -69,13 +68,11 @@ fn curves(report: &NceReport, format: usize) -> Vec<Curve> {
     CURVES.map(|(_, lost)| curve(lost)).into()
 }
 
-fn title(root: &DrawingArea<SVGBackend, Shift>, report: &NceReport) -> Result<(), Problem> {
+fn head(root: &DrawingArea<SVGBackend, Shift>, report: &NceReport) -> Result<(), Problem> {
     let heading = "What rounding takes from the gradient of a contrastive loss";
-    root.draw(&Text::new(heading, (16, 20), text(TITLE_SIZE, INK)))?;
     let subtitle = format!(
         "share of the gradient by the scores that is lost, mean of {} draws; to the right the positive is further ahead",
         report.draws
     );
-    root.draw(&Text::new(subtitle, (16, 44), text(TEXT_SIZE, FAINT)))?;
-    Ok(())
+    title(root, heading, &subtitle)
 }

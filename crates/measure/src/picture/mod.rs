@@ -101,6 +101,17 @@ pub(crate) fn svg(
     Ok(text)
 }
 
+/// A picture's heading with a faint line below it, of 64 pixels together.
+pub(crate) fn title(
+    root: &DrawingArea<SVGBackend, Shift>,
+    heading: &str,
+    subtitle: &str,
+) -> Result<(), Problem> {
+    root.draw(&Text::new(heading.to_owned(), (16, 20), text(TITLE_SIZE, INK)))?;
+    root.draw(&Text::new(subtitle.to_owned(), (16, 44), text(TEXT_SIZE, FAINT)))?;
+    Ok(())
+}
+
 /// A column of line keys with their labels, a faint heading on top.
 pub(crate) fn legend<'a>(
     area: &DrawingArea<SVGBackend, Shift>,

@@ -137,7 +137,7 @@ fn leaky() -> CriticActivation {
 impl From<&CriticActivation> for DualActivation {
     fn from(config: &CriticActivation) -> Self {
         match *config {
-            CriticActivation::Relu => DualActivation::LeakyRelu { slope: 0.0 },
+            CriticActivation::Relu => DualActivation::RELU,
             CriticActivation::LeakyRelu { slope } => DualActivation::LeakyRelu { slope },
             CriticActivation::Softplus => DualActivation::Softplus,
             CriticActivation::Tanh => DualActivation::Other(Activation::Tanh),

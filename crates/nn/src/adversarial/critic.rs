@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::config::{NetworkConfig, SampleShape, kaiming};
-use super::convolution::{Convolution, HALF, POINT, SAME};
+use super::config::{NetworkConfig, SampleShape};
+use super::convolution::{Convolution, HALF, SAME};
 use super::dense::Dense;
-use super::layer::Layer;
+use super::layer::{Layer, after, hidden};
 use super::patches::PatchCritic;
 use super::pooling::Pool;
 use super::residual::ResidualDown;
@@ -119,7 +119,7 @@ impl Critic {
     }
 }
 
-/// `depth` hidden layers on all numbers of a sample.
+/// Hidden layers on all numbers of a sample, and an affine map.
 fn mlp(
     inputs: usize,
     width: usize,
@@ -127,16 +127,8 @@ fn mlp(
     activation: DualActivation,
     builder: &Builder,
 ) -> Sequential {
-    let mut layers = Vec::new();
-    for index in 0..depth {
-        let fan = if index == 0 { inputs } else { width };
-        let first = kaiming(fan, POINT);
-        let builder = builder.child(&format!("layers.{}", layers.len()));
-        layers.push(Layer::Dense(Dense::new(fan, [1, 1, width], first, &builder)));
-        layers.push(Layer::activation(activation));
-    }
-    layers.push(last(width, Initialiser::lecun_normal(width), layers.len(), builder));
-    Sequential::new(layers)
+    let layers = hidden(inputs, width, depth, activation, builder);
+    scored(layers, width, Initialiser::lecun_normal(width), builder)
 }
 
 /// 3 × 3 at full size, then 4 × 4 with stride 2 to twice the channels, and an affine map of what is left.
@@ -154,13 +146,12 @@ fn dcgan(
             0 => ([shape.channels, width], SAME),
             _ => ([width << (stage - 1), width << stage], HALF),
         };
-        let builder = builder.child(&format!("layers.{}", layers.len()));
-        layers.push(Layer::Convolution(Convolution::new(channels, window, first, &builder)));
+        let convolution = Convolution::new(channels, window, first, &after(&layers, builder));
+        layers.push(Layer::Convolution(convolution));
         layers.push(Layer::activation(activation));
     }
     let pixels = (shape.height >> stages) * (shape.width >> stages);
-    layers.push(last((width << stages) * pixels, first, layers.len(), builder));
-    Sequential::new(layers)
+    scored(layers, (width << stages) * pixels, first, builder)
 }
 
 /// Residual blocks, the average of all pixels, and an affine map.
@@ -180,10 +171,11 @@ fn residual(
         .collect();
     layers.push(Layer::activation(activation));
     layers.push(Layer::pool(Pool::Global));
-    layers.push(last(width, Initialiser::lecun_normal(width), layers.len(), builder));
-    Sequential::new(layers)
+    scored(layers, width, Initialiser::lecun_normal(width), builder)
 }
 
-fn last(inputs: usize, first: Initialiser, index: usize, builder: &Builder) -> Layer {
-    Layer::Dense(Dense::new(inputs, [1, 1, 1], first, &builder.child(&format!("layers.{index}"))))
+/// Layers with an affine map of their `inputs` numbers to one after them.
+fn scored(mut layers: Vec<Layer>, inputs: usize, first: Initialiser, builder: &Builder) -> Sequential {
+    layers.push(Layer::Dense(Dense::new(inputs, [1, 1, 1], first, &after(&layers, builder))));
+    Sequential::new(layers)
 }

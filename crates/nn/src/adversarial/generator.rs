@@ -10,13 +10,11 @@ use super::config::{NetworkConfig, SampleShape, kaiming};
 use super::convolution::{Convolution, HALF, POINT, SAME, TransposedConvolution};
 use super::critic::DCGAN_DEVIATION;
 use super::dense::Dense;
-use super::layer::Layer;
+use super::layer::{Layer, after, hidden};
 use super::patches::PatchGenerator;
 use super::residual::ResidualUp;
 use crate::dual::DualActivation;
 use crate::{Builder, Initialiser, Mode, ModelConfig, ModelError};
-
-const RELU: DualActivation = DualActivation::LeakyRelu { slope: 0.0 };
 
 /// A generator of samples from latents, whose class may be given by numbers behind those of the latent. Images end in tanh; points do not,
 /// they have no bounds.
@@ -96,16 +94,10 @@ fn mlp(
     sample: SampleShape,
     builder: &Builder,
 ) -> Sequential {
-    let mut layers = Vec::new();
-    for index in 0..depth {
-        let fan = if index == 0 { inputs } else { width };
-        let builder = builder.child(&format!("layers.{}", layers.len()));
-        layers.push(Layer::Dense(Dense::new(fan, [1, 1, width], kaiming(fan, POINT), &builder)));
-        layers.push(Layer::activation(activation));
-    }
+    let mut layers = hidden(inputs, width, depth, activation, builder);
     let shape = [sample.height, sample.width, sample.channels];
-    let builder = builder.child(&format!("layers.{}", layers.len()));
-    layers.push(Layer::Dense(Dense::new(width, shape, Initialiser::lecun_normal(width), &builder)));
+    let first = Initialiser::lecun_normal(width);
+    layers.push(Layer::Dense(Dense::new(width, shape, first, &after(&layers, builder))));
     bounded(layers, sample)
 }
 
@@ -114,16 +106,20 @@ fn dcgan(inputs: usize, width: usize, stages: usize, sample: SampleShape, builde
     let first = Initialiser::Normal { deviation: DCGAN_DEVIATION };
     let smallest = [sample.height >> stages, sample.width >> stages, width << stages];
     let mut layers = Vec::new();
-    let at = |layers: &Vec<Layer>| builder.child(&format!("layers.{}", layers.len()));
-    layers.push(Layer::Dense(Dense::new(inputs, smallest, first, &at(&layers))));
+    layers.push(Layer::Dense(Dense::new(inputs, smallest, first, &after(&layers, builder))));
     for stage in (0..=stages).rev() {
-        layers.push(Layer::BatchNorm(BatchNorm::new(width << stage, &at(&layers))));
-        layers.push(Layer::activation(RELU));
+        layers.push(Layer::BatchNorm(BatchNorm::new(width << stage, &after(&layers, builder))));
+        layers.push(Layer::activation(DualActivation::RELU));
         let layer = match stage {
-            0 => Layer::Convolution(Convolution::new([width, sample.channels], SAME, first, &at(&layers))),
+            0 => Layer::Convolution(Convolution::new(
+                [width, sample.channels],
+                SAME,
+                first,
+                &after(&layers, builder),
+            )),
             _ => {
                 let channels = [width << stage, width << (stage - 1)];
-                let layer = TransposedConvolution::new(channels, HALF, first, &at(&layers));
+                let layer = TransposedConvolution::new(channels, HALF, first, &after(&layers, builder));
                 Layer::TransposedConvolution(layer)
             }
         };
@@ -142,15 +138,14 @@ fn residual(
 ) -> Sequential {
     let smallest = [sample.height >> stages, sample.width >> stages, width];
     let mut layers = Vec::new();
-    let at = |layers: &Vec<Layer>| builder.child(&format!("layers.{}", layers.len()));
-    layers.push(Layer::Dense(Dense::new(inputs, smallest, kaiming(inputs, POINT), &at(&layers))));
+    layers.push(Layer::Dense(Dense::new(inputs, smallest, kaiming(inputs, POINT), &after(&layers, builder))));
     for _ in 0..stages {
-        layers.push(Layer::ResidualUp(ResidualUp::new([width, width], &at(&layers))));
+        layers.push(Layer::ResidualUp(ResidualUp::new([width, width], &after(&layers, builder))));
     }
-    layers.push(Layer::BatchNorm(BatchNorm::new(width, &at(&layers))));
-    layers.push(Layer::activation(RELU));
+    layers.push(Layer::BatchNorm(BatchNorm::new(width, &after(&layers, builder))));
+    layers.push(Layer::activation(DualActivation::RELU));
     let first = kaiming(width, SAME);
-    let pixels = Convolution::new([width, sample.channels], SAME, first, &at(&layers));
+    let pixels = Convolution::new([width, sample.channels], SAME, first, &after(&layers, builder));
     layers.push(Layer::Convolution(pixels));
     bounded(layers, sample)
 }

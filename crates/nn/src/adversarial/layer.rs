@@ -5,13 +5,14 @@ use burn::tensor::Tensor;
 use mixlab_kernels::leaky_relu;
 
 use super::batch_norm::{BatchMoments, BatchNorm};
-use super::convolution::{Convolution, TransposedConvolution};
+use super::config::kaiming;
+use super::convolution::{Convolution, POINT, TransposedConvolution};
 use super::dense::Dense;
 use super::pooling::Pool;
 use super::residual::{ResidualDown, ResidualUp};
 use super::tape::{Operation, Tape};
-use crate::Mode;
 use crate::dual::{Dual, DualActivation};
+use crate::{Builder, Mode};
 
 /// One layer, `[b, h, w, c]` to another such shape.
 #[expect(clippy::large_enum_variant, reason = "a network has few of them, and modules are not boxed")]
@@ -101,6 +102,28 @@ impl Layer {
             Layer::TransposedConvolution(_) | Layer::ResidualUp(_) | Layer::BatchNorm(_) => false,
         }
     }
+}
+
+/// Where the layer after these has its parameters.
+pub(super) fn after(layers: &[Layer], builder: &Builder) -> Builder {
+    builder.child(&format!("layers.{}", layers.len()))
+}
+
+/// `depth` hidden layers on all numbers of a sample.
+pub(super) fn hidden(
+    inputs: usize,
+    width: usize,
+    depth: usize,
+    activation: DualActivation,
+    builder: &Builder,
+) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    for index in 0..depth {
+        let fan = if index == 0 { inputs } else { width };
+        let map = Dense::new(fan, [1, 1, width], kaiming(fan, POINT), &after(&layers, builder));
+        layers.extend([Layer::Dense(map), Layer::activation(activation)]);
+    }
+    layers
 }
 
 /// max(x, 0) + slope·min(x, 0), noted down.

@@ -13,6 +13,7 @@ use super::config::SampleShape;
 use super::dense::Dense;
 use crate::backbone::Backbone;
 use crate::dual::Dual;
+use crate::embed::patches;
 use crate::{Builder, Context, Initialiser, Linear, ModelConfig, ModelError, Role};
 
 /// A critic on patches.
@@ -92,15 +93,7 @@ impl PatchGenerator {
     }
 }
 
-/// `[b, h, w, c]` as `[b, patches, side·side·c]`, row by row.
-fn patches(x: Tensor<4>, side: usize) -> Tensor<3> {
-    let [b, h, w, c] = x.dims();
-    let (rows, columns) = (h / side, w / side);
-    let apart: Tensor<5> = x.reshape([b, rows, side, columns, side * c]);
-    apart.swap_dims(2, 3).reshape([b, rows * columns, side * side * c])
-}
-
-/// The way back.
+/// The way back from patches to pixels.
 fn image(x: Tensor<3>, SampleShape { channels, height, width }: SampleShape, side: usize) -> Tensor<4> {
     let b = x.dims()[0];
     let (rows, columns) = (height / side, width / side);

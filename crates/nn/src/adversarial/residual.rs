@@ -43,13 +43,10 @@ impl ResidualDown {
         inner: bool,
         builder: &Builder,
     ) -> Self {
-        let convolution = |name: &str, channels: [usize; 2], window: ConvolutionWindow| {
-            Convolution::new(channels, window, kaiming(channels[0], window), &builder.child(name))
-        };
         ResidualDown {
-            first: convolution("first", [inputs, outputs], SAME),
-            second: convolution("second", [outputs, outputs], SAME),
-            shortcut: convolution("shortcut", [inputs, outputs], POINT),
+            first: convolution("first", [inputs, outputs], SAME, builder),
+            second: convolution("second", [outputs, outputs], SAME, builder),
+            shortcut: convolution("shortcut", [inputs, outputs], POINT, builder),
             activation,
             pool,
             inner,
@@ -93,23 +90,28 @@ pub struct ResidualUp {
 
 impl ResidualUp {
     pub(super) fn new([inputs, outputs]: [usize; 2], builder: &Builder) -> Self {
-        let convolution = |name: &str, channels: [usize; 2], window: ConvolutionWindow| {
-            Convolution::new(channels, window, kaiming(channels[0], window), &builder.child(name))
-        };
         ResidualUp {
             first_norm: BatchNorm::new(inputs, &builder.child("first_norm")),
-            first: convolution("first", [inputs, outputs], SAME),
+            first: convolution("first", [inputs, outputs], SAME, builder),
             second_norm: BatchNorm::new(outputs, &builder.child("second_norm")),
-            second: convolution("second", [outputs, outputs], SAME),
-            shortcut: convolution("shortcut", [inputs, outputs], POINT),
+            second: convolution("second", [outputs, outputs], SAME, builder),
+            shortcut: convolution("shortcut", [inputs, outputs], POINT, builder),
         }
     }
 
     pub(super) fn forward(&self, x: Dual<4>, mode: Mode, moments: &mut Vec<BatchMoments>) -> Dual<4> {
-        const RELU: DualActivation = DualActivation::LeakyRelu { slope: 0.0 };
-        let start = self.first_norm.forward(x.clone(), mode, moments).activation(RELU);
+        let start = self.first_norm.forward(x.clone(), mode, moments).activation(DualActivation::RELU);
         let hidden = self.first.forward(start.linear(doubled));
-        let hidden = self.second_norm.forward(hidden, mode, moments).activation(RELU);
+        let hidden = self.second_norm.forward(hidden, mode, moments).activation(DualActivation::RELU);
         self.second.forward(hidden) + self.shortcut.forward(x).linear(doubled)
     }
+}
+
+fn convolution(
+    name: &str,
+    channels: [usize; 2],
+    window: ConvolutionWindow,
+    builder: &Builder,
+) -> Convolution {
+    Convolution::new(channels, window, kaiming(channels[0], window), &builder.child(name))
 }

@@ -60,6 +60,15 @@ impl<const D: usize> Affine<D> {
     fn adjoint(&self) -> Tensor<D> {
         self.adjoint.clone().expect("adjoints come before gradients")
     }
+
+    /// The adjoint times a, unless [`Tape::pull`] made it from a.
+    fn weighed(&self, weights: Option<&Tensor<4>>) -> Tensor<D> {
+        let adjoint = self.adjoint();
+        let Some(weights) = weights else { return adjoint };
+        let mut shape = [1; D];
+        shape[0] = adjoint.dims()[0];
+        adjoint * weights.clone().reshape(shape)
+    }
 }
 
 impl Operation {
@@ -115,14 +124,14 @@ impl Operation {
         match self {
             Operation::Dense(map, [_, shape]) => {
                 let h = flat(h);
-                map.add_dense(h.clone(), weights, gradients);
+                map.add_dense(h.clone(), Some(weights), gradients);
                 let z = linear(h, map.weight.clone(), None, Activation::Identity);
                 let batch = shape[0];
                 let bias = weights.clone().reshape([batch, 1]) * map.bias.clone().unsqueeze::<2>();
                 (z + bias).reshape(*shape)
             }
             Operation::Convolution(map, window) => {
-                map.add_convolution(h.clone(), *window, weights, gradients);
+                map.add_convolution(h.clone(), *window, Some(weights), gradients);
                 let z = image_convolution(h, map.weight.clone(), None, *window);
                 let channels = map.bias.dims()[0];
                 z + weights.clone() * map.bias.clone().reshape([1, 1, 1, channels])
@@ -140,14 +149,9 @@ impl Operation {
     /// Gradients of Σ_b a_b·f(x_b) alone, whose a is in the adjoints already.
     fn weigh(&self, gradients: &mut ByPath) {
         match self {
-            Operation::Dense(map, _) => {
-                let ones = map.input.clone().narrow(1, 0, 1).ones_like().unsqueeze_dims::<4>(&[2, 3]);
-                map.add_dense(map.input.clone(), &ones, gradients);
-            }
+            Operation::Dense(map, _) => map.add_dense(map.input.clone(), None, gradients),
             Operation::Convolution(map, window) => {
-                let [batch, ..] = map.input.dims();
-                let ones = Tensor::ones([batch, 1, 1, 1], (&map.input.device(), map.input.dtype()));
-                map.add_convolution(map.input.clone(), *window, &ones, gradients);
+                map.add_convolution(map.input.clone(), *window, None, gradients);
             }
             Operation::Sum { branch, shortcut } => {
                 branch.weigh(gradients);
@@ -162,26 +166,27 @@ impl Operation {
 }
 
 impl Affine<2> {
-    fn add_dense(&self, h: Tensor<2>, weights: &Tensor<4>, gradients: &mut ByPath) {
+    /// Adds its gradients from the replaced input.
+    fn add_dense(&self, h: Tensor<2>, weights: Option<&Tensor<4>>, gradients: &mut ByPath) {
         let adjoint = self.adjoint();
-        let batch = h.dims()[0];
-        let bias = (adjoint.clone() * weights.clone().reshape([batch, 1])).sum_dim(0).flatten(0, 1);
+        let rows = self.weighed(weights);
         enter(gradients, &self.path, "weight", h.transpose().matmul(adjoint).flatten(0, 1));
-        enter(gradients, &self.path, "bias", bias);
+        enter(gradients, &self.path, "bias", rows.sum_dim(0).flatten(0, 1));
     }
 }
 
 impl Affine<4> {
+    /// The same of a convolution.
     fn add_convolution(
         &self,
         h: Tensor<4>,
         window: ConvolutionWindow,
-        weights: &Tensor<4>,
+        weights: Option<&Tensor<4>>,
         gradients: &mut ByPath,
     ) {
         let adjoint = self.adjoint();
         let [batch, height, width, channels] = adjoint.dims();
-        let rows = (adjoint.clone() * weights.clone()).reshape([batch * height * width, channels]);
+        let rows: Tensor<2> = self.weighed(weights).reshape([batch * height * width, channels]);
         let weight = image_convolution_weights(h, adjoint, window);
         enter(gradients, &self.path, "weight", weight.flatten(0, 1));
         enter(gradients, &self.path, "bias", rows.sum_dim(0).flatten(0, 1));

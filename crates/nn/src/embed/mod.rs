@@ -14,6 +14,7 @@ use crate::{Builder, Context, Linear, ModelError, Norm, NormConfig, Role};
 
 pub use input::ClassifierInput;
 pub(crate) use input::Input;
+pub(crate) use patch::patches;
 pub use patch::{ImageShape, PatchConfig, PatchEmbedding};
 
 /// How tokens become vectors.

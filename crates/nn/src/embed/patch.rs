@@ -120,7 +120,7 @@ impl PatchEmbedding {
 }
 
 /// Images `[b, rows · p, columns · p, c]` as patches `[b, rows · columns, p · p · c]`.
-fn patches(images: Tensor<4>, size: usize) -> Tensor<3> {
+pub(crate) fn patches(images: Tensor<4>, size: usize) -> Tensor<3> {
     let [batch, height, width, channels] = images.dims();
     assert!(
         height.is_multiple_of(size) && width.is_multiple_of(size),

@@ -1,10 +1,12 @@
 //! What a critic says under its constraint, and how steep that is.
 
+use burn::module::Module;
 use burn::tensor::Tensor;
 use mixlab_nn::adversarial::Critic;
 
 use super::constraint::ConstraintConfig;
-use super::tangent::{Evaluation, Form, norms, second_order_by_sample};
+use super::numbers::numbers;
+use super::tangent::{Evaluation, Form, Scaled, second_order_by_sample};
 
 /// A critic under its constraint at some samples.
 #[derive(Clone, Debug)]
@@ -35,7 +37,20 @@ pub fn effective(critic: &Critic, constraint: &ConstraintConfig, samples: Tensor
                 (seen.by_value, seen.by_norm)
             })
             .unzip();
-        norms(second_order_by_sample(critic, samples, evaluation.directions(), &a, &c))
+        Scaled::new(second_order_by_sample(critic, samples, evaluation.directions(), &a, &c)).norms()
     };
     Effective { values, slopes, critic_slopes }
+}
+
+/// What [`effective`] says of the values alone.
+pub(super) fn effective_values(
+    critic: &Critic,
+    constraint: &ConstraintConfig,
+    samples: Tensor<4>,
+) -> Vec<f64> {
+    let Some(normalisation) = constraint.normalisation() else {
+        return numbers(critic.valid().forward(samples));
+    };
+    let Evaluation { values, norms, .. } = Evaluation::new(critic, samples, Form::Fastest);
+    values.iter().zip(&norms).map(|(&f, &n)| normalisation.at(f, n).value).collect()
 }

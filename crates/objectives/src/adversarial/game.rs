@@ -69,6 +69,13 @@ struct Weights {
     c: Vec<f64>,
 }
 
+impl Weights {
+    fn step(self, norms: Vec<f64>, gradients: ByPath) -> CriticStep {
+        let Weights { loss, penalty, means, .. } = self;
+        CriticStep { loss, penalty, means, norms, gradients }
+    }
+}
+
 impl Rules<'_> {
     /// Loss and parameter gradients of a critic with gradient tracking. `key` places points between samples.
     ///
@@ -92,13 +99,7 @@ impl Rules<'_> {
                 let weights = self.weights(&evaluation.values, &norms, batch, normalisation, penalty);
                 let directions = evaluation.directions();
                 let gradients = evaluation.parameter_gradients(&weights.a, &weights.c, directions);
-                CriticStep {
-                    loss: weights.loss,
-                    penalty: weights.penalty,
-                    means: weights.means,
-                    norms,
-                    gradients,
-                }
+                weights.step(norms, gradients)
             }
         };
         if let Some((penalty, points)) = points {
@@ -123,13 +124,7 @@ impl Rules<'_> {
             weights = self.weights(values, &vec![0.0; values.len()], batch, None, None);
             weights.a.clone()
         });
-        CriticStep {
-            loss: weights.loss,
-            penalty: weights.penalty,
-            means: weights.means,
-            norms: Vec::new(),
-            gradients,
-        }
+        weights.step(Vec::new(), gradients)
     }
 
     /// From values and norms of real, made and changed samples, in this order, to the weights of the primitive.

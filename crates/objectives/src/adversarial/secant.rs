@@ -5,7 +5,7 @@ use mixlab_core::Key;
 use mixlab_nn::adversarial::Critic;
 
 use super::constraint::ConstraintConfig;
-use super::effective::effective;
+use super::effective::effective_values;
 
 /// |f̂(x + r·e) − f̂(x)|/r of each of `samples`, whose values f̂ are `here`, for one random direction e a sample. A class is not moved.
 pub fn secants(
@@ -16,7 +16,7 @@ pub fn secants(
     radius: f64,
     key: Key,
 ) -> Vec<f64> {
-    let there = effective(critic, constraint, samples.clone() + steps(critic, samples, radius, key)).values;
+    let there = effective_values(critic, constraint, samples.clone() + steps(critic, samples, radius, key));
     here.iter().zip(&there).map(|(here, there)| (there - here).abs() / radius).collect()
 }
 

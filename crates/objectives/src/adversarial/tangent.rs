@@ -31,6 +31,7 @@ pub struct Evaluation<'m> {
     pub gradients: Tensor<4>,
     /// ‖∇ₓf‖ of each sample.
     pub norms: Vec<f64>,
+    scaled: Scaled,
 }
 
 /// How parameter gradients are computed.
@@ -61,21 +62,17 @@ impl<'m> Evaluation<'m> {
             }
         };
         let gradients = without_class(gradients, critic.sample().channels);
-        let norms = norms(gradients.clone());
-        Evaluation { critic, samples, tape, values: numbers(values), gradients, norms }
+        let scaled = Scaled::new(gradients.clone());
+        let norms = scaled.norms();
+        Evaluation { critic, samples, tape, values: numbers(values), gradients, norms, scaled }
     }
 
     /// g/‖g‖, zero where g is.
     pub fn directions(&self) -> Tensor<4> {
-        let inverse: Vec<f64> =
-            self.norms.iter().map(|&norm| if norm > 0.0 { norm.recip() } else { 0.0 }).collect();
-        // Two steps: 1/‖g‖ may be beyond what a float holds where g/‖g‖ is not.
-        let largest = largest(self.gradients.clone());
-        let safe = largest.clone().mask_fill(largest.clone().equal_elem(0.0), 1.0);
-        let share = self.gradients.clone() / column(&safe);
-        let rest: Vec<f64> =
-            numbers(safe).iter().zip(&inverse).map(|(largest, inverse)| largest * inverse).collect();
-        share * column(&like(&rest, &self.gradients))
+        // Of what is scaled: 1/‖g‖ may be beyond what a float holds where g/‖g‖ is not.
+        let inverse = |&root: &f64| if root > 0.0 { root.recip() } else { 0.0 };
+        let inverses: Vec<f64> = self.scaled.roots.iter().map(inverse).collect();
+        self.scaled.shares.clone() * column(&like(&inverses, &self.gradients))
     }
 
     /// ∂/∂θ Σ_b [a_b·f(x_b) + c_b·D_{u_b}f(x_b)], by path.
@@ -182,19 +179,30 @@ fn without_class(gradients: Tensor<4>, channels: usize) -> Tensor<4> {
     Tensor::cat(vec![gradients.narrow(3, 0, channels), nothing], 3)
 }
 
-/// ‖g‖ of each sample, scaled by its largest number so that no square overflows or vanishes.
-pub(super) fn norms(gradients: Tensor<4>) -> Vec<f64> {
-    let largest = largest(gradients.clone());
-    let safe = largest.clone().mask_fill(largest.clone().equal_elem(0.0), 1.0);
-    let share = gradients / column(&safe);
-    let squares: Tensor<2> = (share.clone() * share).flatten(1, 3);
-    let roots = numbers(squares.sum_dim(1).flatten::<1>(0, 1).sqrt());
-    numbers(largest).into_iter().zip(roots).map(|(largest, root)| largest * root).collect()
+/// Gradients g by the sample, each as the size of its largest number times a share, so that no square overflows or vanishes.
+pub(super) struct Scaled {
+    largest: Vec<f64>,
+    /// g over its largest number; 0 where g is.
+    shares: Tensor<4>,
+    /// ‖·‖ of each share.
+    roots: Vec<f64>,
 }
 
-fn largest(gradients: Tensor<4>) -> Tensor<1> {
-    let rows: Tensor<2> = gradients.abs().flatten(1, 3);
-    rows.max_dim(1).flatten(0, 1)
+impl Scaled {
+    pub(super) fn new(gradients: Tensor<4>) -> Self {
+        let rows: Tensor<2> = gradients.clone().abs().flatten(1, 3);
+        let largest: Tensor<1> = rows.max_dim(1).flatten(0, 1);
+        let safe = largest.clone().mask_fill(largest.clone().equal_elem(0.0), 1.0);
+        let shares = gradients / column(&safe);
+        let squares: Tensor<2> = (shares.clone() * shares.clone()).flatten(1, 3);
+        let roots = numbers(squares.sum_dim(1).flatten::<1>(0, 1).sqrt());
+        Scaled { largest: numbers(largest), shares, roots }
+    }
+
+    /// ‖g‖ of each sample.
+    pub(super) fn norms(&self) -> Vec<f64> {
+        self.largest.iter().zip(&self.roots).map(|(largest, root)| largest * root).collect()
+    }
 }
 
 /// Numbers as a tensor where `tensor` is and as it is.

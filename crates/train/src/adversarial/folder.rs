@@ -65,7 +65,8 @@ impl AdversarialDescription {
 
     /// Classes that the networks are told.
     pub fn told_classes(&self) -> usize {
-        if self.objective().conditional { self.classes.len() } else { 0 }
+        let told = self.objective.adversarial().is_some_and(|objective| objective.conditional);
+        if told { self.classes.len() } else { 0 }
     }
 
     /// New networks of this description.

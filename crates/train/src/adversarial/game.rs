@@ -123,7 +123,7 @@ impl Game {
         let (made, _) = self.generator.model().valid().forward(latents, Mode::Train);
         let told = |samples| with_class(samples, &real.labels, self.classes);
         let samples = Samples { real: told(real.samples), made: told(made), changed: changed.map(told) };
-        let (critic, divided) = self.judge(true);
+        let (critic, divided) = self.judged();
         let mut found = self.rules().critic(&critic, samples, key);
         let gradients = std::mem::take(&mut found.gradients);
         let gradients = match divided {
@@ -159,7 +159,7 @@ impl Game {
         let labels = drawn_labels(key, 0, count, self.classes);
         let latents = Tensor::from_inner(self.latents(key, &labels));
         let (made, moments) = self.generator.model().forward(latents, Mode::Train);
-        let (critic, _) = self.judge(false);
+        let critic = self.judging();
         let channels = made.dims()[3];
         let seen = with_class(made.clone().inner(), &labels, self.classes);
         let found = self.rules().generator(&critic, seen);
@@ -172,7 +172,7 @@ impl Game {
         Ok((found.loss, applied.grad_norm, applied.skipped))
     }
 
-    /// The critic as it judges, for a look at it.
+    /// The critic as it judges: its matrices divided, under spectral normalisation.
     pub fn judging(&self) -> Critic {
         let critic = self.critic.model();
         match &self.spectral {
@@ -181,16 +181,23 @@ impl Game {
         }
     }
 
-    /// The critic as it judges: its matrices divided, under spectral normalisation. In training the power iteration goes on.
-    fn judge(&mut self, training: bool) -> (Critic, Option<Divided>) {
+    /// The same where it learns: the power iteration goes on, and its gradients come back through what was divided.
+    fn judged(&mut self) -> (Critic, Option<Divided>) {
         let critic = self.critic.model();
         match &mut self.spectral {
             Some(spectral) => {
-                let (critic, divided) = spectral.normalised(critic, parameter_values(critic), training);
+                let (critic, divided) = spectral.normalised(critic, parameter_values(critic), true);
                 (critic, Some(divided))
             }
             None => (critic.clone(), None),
         }
+    }
+
+    /// Samples of the generator as it is to be used; the same every time.
+    pub fn samples(&self, count: usize, site: &str) -> Tensor<4> {
+        let key = Key::root(self.seed).purpose(Purpose::Sample).site(site);
+        let latents = self.latents(key, &drawn_labels(key, 0, count, self.classes));
+        self.generator.outcome().forward(latents, Mode::Eval).0
     }
 
     fn rules(&self) -> Rules<'_> {

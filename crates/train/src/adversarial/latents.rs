@@ -18,7 +18,7 @@ pub(crate) fn latents(
     for (row, &label) in (first..).zip(labels) {
         let stream = key.sample(row);
         values.extend((0..latent as u64).map(|i| stream.normal(i)));
-        values.extend((0..classes).map(|class| f64::from(u8::from(class == label as usize))));
+        values.extend(one_hot(label, classes));
     }
     Tensor::from_data(TensorData::new(values, [labels.len(), width]), (device, precision.dtype()))
 }
@@ -67,13 +67,15 @@ pub(crate) fn with_class(samples: Tensor<4>, labels: &[u32], classes: usize) -> 
         return samples;
     }
     let [batch, height, width, _] = samples.dims();
-    let values: Vec<f64> = labels
-        .iter()
-        .flat_map(|&label| (0..classes).map(move |class| f64::from(u8::from(class == label as usize))))
-        .collect();
+    let values: Vec<f64> = labels.iter().flat_map(|&label| one_hot(label, classes)).collect();
     let at = (&samples.device(), samples.dtype());
     let channels = Tensor::<4>::from_data(TensorData::new(values, [batch, 1, 1, classes]), at);
     Tensor::cat(vec![samples, channels.expand([batch, height, width, classes])], 3)
+}
+
+/// 1 at the class and 0 at the others.
+fn one_hot(label: u32, classes: usize) -> impl Iterator<Item = f64> {
+    (0..classes).map(move |class| f64::from(u8::from(class == label as usize)))
 }
 
 #[cfg(test)]

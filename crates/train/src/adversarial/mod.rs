@@ -19,7 +19,7 @@ pub(crate) use folder::{CRITIC, read_vectors, write_critic};
 pub use game::TurnTimes;
 pub(crate) use game::{Game, Round};
 pub use latents::{drawn_labels, spherical};
-pub(crate) use latents::{latents, with_class};
+pub(crate) use latents::with_class;
 pub use picture::{sample_grid, sample_scatter};
 pub(crate) use quality::steepness;
 pub use quality::{SampleQuality, measure_samples};

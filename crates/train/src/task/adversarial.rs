@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use mixlab_core::{Key, Purpose};
-use mixlab_nn::Mode;
 use mixlab_nn::adversarial::{Critic, Generator};
 
 use super::{Evaluation, Task, Update};
@@ -13,7 +12,7 @@ use crate::adversarial::{
     AdversarialConfig, AdversarialData, AdversarialDescription, CRITIC, Game, Round, SampleQuality,
     TurnTimes, measure_samples, sample_grid, sample_scatter,
 };
-use crate::adversarial::{drawn_labels, latents, read_vectors, steepness, with_class, write_critic};
+use crate::adversarial::{read_vectors, steepness, with_class, write_critic};
 use crate::learner::LearnerState;
 use crate::model_folder::{WEIGHTS, write_model};
 use crate::storage::{StagedFolder, write_atomic};
@@ -68,16 +67,6 @@ impl AdversarialTask {
         Ok(self.game.round(&self.data, step, learning_rate)?.turns)
     }
 
-    /// Samples of the generator as it is to be used; the same every time.
-    fn made(&self, count: usize, site: &str) -> Tensor<4> {
-        let key = Key::root(self.config.run.seed).purpose(Purpose::Sample).site(site);
-        let classes = self.description.told_classes();
-        let labels = drawn_labels(key, 0, count, classes);
-        let precision = self.config.run.precision;
-        let latents = latents(key, 0, self.objective.latent, (&labels, classes), &self.device, precision);
-        self.game.generator.outcome().forward(latents, Mode::Eval).0
-    }
-
     fn compared(&self) -> usize {
         if self.data.points().is_some() { POINTS } else { IMAGES }
     }
@@ -101,7 +90,7 @@ impl Task for AdversarialTask {
     fn evaluate(&mut self) -> Result<Option<Evaluation>, TrainError> {
         let real = self.data.held_out(self.compared(), &self.device, self.config.run.precision);
         let count = real.labels.len();
-        let made = self.made(count, "evaluation");
+        let made = self.game.samples(count, "evaluation");
         let SampleQuality { energy, modes } = measure_samples(&real.samples, &made, self.data.points());
         let told = with_class(real.samples, &real.labels, self.description.told_classes());
         let key = Key::root(self.config.run.seed).purpose(Purpose::Sample).site("steepness");
@@ -124,10 +113,10 @@ impl Task for AdversarialTask {
         let (name, picture) = match self.data.points() {
             Some(_) => {
                 let real = self.data.held_out(POINTS, &self.device, self.config.run.precision);
-                let drawn = sample_scatter(Some(&real.samples), &self.made(POINTS, "evaluation"));
+                let drawn = sample_scatter(Some(&real.samples), &self.game.samples(POINTS, "evaluation"));
                 ("samples.svg", drawn.map(String::into_bytes))
             }
-            None => ("samples.png", sample_grid(&self.made(SHOWN, "picture"), COLUMNS)),
+            None => ("samples.png", sample_grid(&self.game.samples(SHOWN, "picture"), COLUMNS)),
         };
         let path = run.join(name);
         let picture = picture.map_err(|message| TrainError::Picture { path: path.clone(), message })?;

@@ -3,9 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::picture::{
-    FAINT, GRID, INK, Problem, TEXT_SIZE, TITLE_SIZE, airy, legend, stroke, text, tick, width,
-};
+use crate::picture::{FAINT, GRID, INK, Problem, TEXT_SIZE, airy, legend, stroke, text, tick, title, width};
 use crate::study::error::StudyError;
 use crate::study::metric::{Metric, Source};
 use crate::study::results::Study;
@@ -31,7 +29,7 @@ pub(in crate::study) fn curves(study: &Study) -> Result<Option<String>, StudyErr
     let heading = study.axes.join(" · ");
     let legend = labels.iter().chain([&heading]).map(|label| width(label)).max().unwrap_or(0) + 70;
     picture("curves.svg", (PLOT_WIDTH + legend as u32, HEIGHT), |root| {
-        title(root, study, metric)?;
+        head(root, study, metric)?;
         let (_, rest) = root.split_vertically(HEAD);
         let (plot, side) = rest.split_horizontally(PLOT_WIDTH);
         let strokes = appearances(&study.groups);
@@ -41,7 +39,7 @@ pub(in crate::study) fn curves(study: &Study) -> Result<Option<String>, StudyErr
     .map(Some)
 }
 
-fn title(root: &DrawingArea<SVGBackend, Shift>, study: &Study, metric: &Metric) -> Result<(), Problem> {
+fn head(root: &DrawingArea<SVGBackend, Shift>, study: &Study, metric: &Metric) -> Result<(), Problem> {
     let lines = match metric.source {
         Source::Train => "training",
         Source::Eval => "evaluation",
@@ -49,10 +47,8 @@ fn title(root: &DrawingArea<SVGBackend, Shift>, study: &Study, metric: &Metric) 
     };
     let several = study.groups.iter().any(|group| group.finished().count() > 1);
     let runs = if several { ": mean of the runs, band from lowest to highest" } else { "" };
-    root.draw(&Text::new(study.title.clone(), (16, 20), text(TITLE_SIZE, INK)))?;
     let subtitle = format!("{} ({lines}) by step{runs}", metric.field);
-    root.draw(&Text::new(subtitle, (16, 44), text(TEXT_SIZE, FAINT)))?;
-    Ok(())
+    title(root, &study.title, &subtitle)
 }
 
 fn draw(
