@@ -45,10 +45,9 @@ latent = 64
 constraint = {constraint}
 """
 
-NETWORKS = {
-    "mlp": """
-generator = { kind = "mlp", width = 512, depth = 3 }
-critic = { kind = "mlp", width = 512, depth = 3, activation = { kind = "leaky_relu", slope = 0.1 } }
+DENSE = """
+generator = { kind = "mlp", width = WIDTH, depth = 3 }
+critic = { kind = "mlp", width = WIDTH, depth = 3, activation = { kind = "leaky_relu", slope = 0.1 } }
 
 [train]
 steps = 100000
@@ -57,7 +56,11 @@ clip = 0.0
 
 [data]
 points = "eight_gaussians"
-""",
+"""
+
+NETWORKS = {
+    "ring": DENSE.replace("WIDTH", "128"),
+    "mlp": DENSE.replace("WIDTH", "512"),
     "convolution": """
 generator = { kind = "convolution", width = 32, stages = 2 }
 critic = { kind = "convolution", width = 32, stages = 2, activation = { kind = "leaky_relu", slope = 0.1 } }

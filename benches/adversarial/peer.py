@@ -1,6 +1,6 @@
 """PyTorch's side of the comparison of adversarial steps, one network a process, printed as one line of JSON.
 
-    python benches/adversarial/peer.py mlp
+    python benches/adversarial/peer.py ring
     python benches/adversarial/peer.py convolution --threads 2 --rounds 20
 
 See README.md beside this file.
@@ -53,7 +53,7 @@ def relu() -> nn.Module:
     return nn.ReLU(inplace=True)
 
 
-def mlp(inputs: int, outputs: int, activation: Callable[[], nn.Module], width: int = 512) -> Network:
+def mlp(inputs: int, outputs: int, activation: Callable[[], nn.Module], width: int) -> Network:
     hidden = [layer for fan in (inputs, width, width) for layer in (Dense(fan, width), activation())]
     return Network(*hidden, Dense(width, outputs))
 
@@ -84,13 +84,18 @@ class Case:
     generator: Callable[[], Network]
 
 
-CASES = {
-    "mlp": Case(
+def dense(width: int) -> Case:
+    return Case(
         batch=256,
         real=lambda batch: torch.randn(batch, 2),
-        critic=lambda: mlp(2, 1, leaky),
-        generator=lambda: mlp(LATENT, 2, relu),
-    ),
+        critic=lambda: mlp(2, 1, leaky, width),
+        generator=lambda: mlp(LATENT, 2, relu, width),
+    )
+
+
+CASES = {
+    "ring": dense(128),
+    "mlp": dense(512),
     "convolution": Case(
         batch=64,
         real=lambda batch: 2 * torch.rand(batch, 3, 32, 32) - 1,
