@@ -42,16 +42,13 @@ fn any_model() -> ModelConfig {
 }
 
 fn mlp(activation: CriticActivation) -> NetworkConfig {
-    NetworkConfig::Mlp { width: 7, depth: 2, activation }
+    NetworkConfig::mlp(7, 2, activation)
 }
 
 /// Critics that are linear between kinks, by name.
 fn piecewise_linear() -> Vec<(&'static str, Critic)> {
-    let convolution = NetworkConfig::Convolution { width: 3, stages: 1, activation: leaky() };
-    let residual = |pool| {
-        let activation = CriticActivation::Relu;
-        NetworkConfig::Residual { width: 3, stages: 2, activation, pool }
-    };
+    let convolution = NetworkConfig::convolution(3, 1, leaky());
+    let residual = |pool| NetworkConfig::residual(3, 2, CriticActivation::Relu, pool);
     vec![
         ("mlp", critic(&mlp(leaky()), &any_model(), POINT, 0)),
         ("mlp with classes", critic(&mlp(CriticActivation::Relu), &any_model(), POINT, 3)),
@@ -360,7 +357,7 @@ fn first_order_only(critic: &Critic, made: Tensor<4>, normalisation: Normalisati
 /// A million points of a critic with gradient normalisation: no slope above 1. At a hundred of them the slope is measured.
 #[test]
 fn a_normalised_critic_is_nowhere_steeper_than_one() {
-    let network = NetworkConfig::Mlp { width: 24, depth: 3, activation: leaky() };
+    let network = NetworkConfig::mlp(24, 3, leaky());
     let critic = critic(&network, &any_model(), POINT, 0);
     let kind = Normalisation::Gradient;
     let mut steepest: f64 = 0.0;
@@ -393,7 +390,7 @@ fn a_normalised_critic_is_nowhere_steeper_than_one() {
 #[test]
 fn a_normalised_critic_jumps_at_kinks() {
     // f(x) = max(x₁, 0) + 3·max(x₁ − 1, 0) + 1 + (x₂ alone: 0).
-    let network = NetworkConfig::Mlp { width: 2, depth: 1, activation: CriticActivation::Relu };
+    let network = NetworkConfig::mlp(2, 1, CriticActivation::Relu);
     let critic = critic(&network, &any_model(), POINT, 0);
     let put = |values: &[f64]| -> Tensor<1> {
         Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (&Device::flex(), DType::F64))
@@ -567,13 +564,12 @@ struct PeerLoss {
 
 fn peer_critic(name: &str, weights: &BTreeMap<String, Vec<f64>>) -> Critic {
     let leaky = || CriticActivation::LeakyRelu { slope: 0.2 };
-    let residual =
-        |pool| NetworkConfig::Residual { width: 3, stages: 2, activation: CriticActivation::Relu, pool };
+    let residual = |pool| NetworkConfig::residual(3, 2, CriticActivation::Relu, pool);
     let (network, shape) = match name {
         "mlp" => (mlp(leaky()), POINT),
         "softplus" => (mlp(CriticActivation::Softplus), POINT),
         "tanh" => (mlp(CriticActivation::Tanh), POINT),
-        "convolution" => (NetworkConfig::Convolution { width: 3, stages: 1, activation: leaky() }, IMAGE),
+        "convolution" => (NetworkConfig::convolution(3, 1, leaky()), IMAGE),
         "residual" => (residual(PoolConfig::Average), IMAGE),
         "residual_max" => (residual(PoolConfig::Max), IMAGE),
         other => panic!("no critic {other}"),

@@ -46,6 +46,9 @@ pub enum NetworkConfig {
         /// Activation.
         #[serde(default)]
         activation: CriticActivation,
+        /// Normalisation of a generator's hidden layers; absent: none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        normalisation: Option<NormalisationConfig>,
     },
     /// Convolutions that halve or double the image, one a stage, after DCGAN (Radford, Metz and Chintala 2015).
     Convolution {
@@ -58,6 +61,9 @@ pub enum NetworkConfig {
         /// Activation of a critic; generators have ReLU.
         #[serde(default = "leaky")]
         activation: CriticActivation,
+        /// Normalisation of a generator; absent: over the batch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        normalisation: Option<NormalisationConfig>,
     },
     /// Residual blocks that halve or double the image, one a stage, after SNGAN (Miyato et al. 2018).
     Residual {
@@ -73,6 +79,9 @@ pub enum NetworkConfig {
         /// How a critic halves the image.
         #[serde(default)]
         pool: PoolConfig,
+        /// Normalisation of a generator; absent: over the batch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        normalisation: Option<NormalisationConfig>,
     },
     /// Token mixers on square patches: the blocks that `[model]` describes, `model.patch.size` pixels a side.
     Patches,
@@ -87,6 +96,16 @@ pub enum PoolConfig {
     Average,
     /// By the largest of 2 × 2 pixels.
     Max,
+}
+
+/// Normalisation between the layers of a generator. A critic has none: its samples must not hang together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NormalisationConfig {
+    /// None.
+    None,
+    /// Of every channel over the samples and pixels of a batch (Ioffe and Szegedy 2015).
+    Batch,
 }
 
 /// Activation between the layers of a network.
@@ -148,11 +167,36 @@ impl From<&CriticActivation> for DualActivation {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        NetworkConfig::Mlp { width: mlp_width(), depth: mlp_depth(), activation: CriticActivation::default() }
+        NetworkConfig::mlp(mlp_width(), mlp_depth(), CriticActivation::default())
     }
 }
 
 impl NetworkConfig {
+    /// Affine maps, without normalisation.
+    pub fn mlp(width: usize, depth: usize, activation: CriticActivation) -> Self {
+        NetworkConfig::Mlp { width, depth, activation, normalisation: None }
+    }
+
+    /// Convolutions with the normalisation that is usual.
+    pub fn convolution(width: usize, stages: usize, activation: CriticActivation) -> Self {
+        NetworkConfig::Convolution { width, stages, activation, normalisation: None }
+    }
+
+    /// Residual blocks with the normalisation that is usual.
+    pub fn residual(width: usize, stages: usize, activation: CriticActivation, pool: PoolConfig) -> Self {
+        NetworkConfig::Residual { width, stages, activation, pool, normalisation: None }
+    }
+
+    /// The normalisation that is asked for.
+    pub fn normalisation(&self) -> Option<NormalisationConfig> {
+        match self {
+            NetworkConfig::Mlp { normalisation, .. }
+            | NetworkConfig::Convolution { normalisation, .. }
+            | NetworkConfig::Residual { normalisation, .. } => *normalisation,
+            NetworkConfig::Patches => None,
+        }
+    }
+
     /// Checks every number; `key` is where the network stands in the config.
     ///
     /// # Errors
@@ -163,12 +207,12 @@ impl NetworkConfig {
             false => Err(ModelError::out_of_range(format!("{key}.{name}"), found, format!("1 to {most}"))),
         };
         let activation = match self {
-            NetworkConfig::Mlp { width, depth, activation } => {
+            NetworkConfig::Mlp { width, depth, activation, .. } => {
                 range("width", *width, 1 << 16)?;
                 range("depth", *depth, 1000)?;
                 activation
             }
-            NetworkConfig::Convolution { width, stages, activation }
+            NetworkConfig::Convolution { width, stages, activation, .. }
             | NetworkConfig::Residual { width, stages, activation, .. } => {
                 range("width", *width, 1 << 12)?;
                 range("stages", *stages, 8)?;
@@ -193,6 +237,24 @@ impl NetworkConfig {
                 DualActivation::from(activation).is_piecewise_linear()
             }
             NetworkConfig::Patches => false,
+        }
+    }
+
+    /// Whether a network can be a critic.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`], of normalisation over the batch.
+    pub fn check_critic(&self) -> Result<(), ModelError> {
+        match self.normalisation() {
+            Some(NormalisationConfig::Batch) => Err(ModelError::Unsupported {
+                method: "objective.critic.normalisation = \"batch\"".to_owned(),
+                purpose: "a critic",
+                reason: "what it says of a sample would depend on the others of the batch, and the slope by one sample, which constraints and \
+                         measurements need, would be a sum over all"
+                    .to_owned(),
+                remedy: "leave `objective.critic.normalisation` out: a generator may have it".to_owned(),
+            }),
+            Some(NormalisationConfig::None) | None => Ok(()),
         }
     }
 
@@ -245,8 +307,25 @@ mod tests {
     }
 
     #[test]
+    fn critics_of_batches_are_refused() {
+        for kind in ["mlp", "convolution", "residual"] {
+            let read = |normalisation: &str| {
+                let text = format!(r#"{{"kind":"{kind}","normalisation":"{normalisation}"}}"#);
+                serde_json::from_str::<NetworkConfig>(&text).expect("a network")
+            };
+            let error = read("batch").check_critic().expect_err(kind).to_string();
+            assert!(
+                error.contains("critic.normalisation") && error.contains("the others of the batch"),
+                "{error}"
+            );
+            assert!(read("none").check_critic().is_ok());
+        }
+        assert!(NetworkConfig::default().check_critic().is_ok());
+    }
+
+    #[test]
     fn images_that_cannot_be_halved_are_refused() {
-        let network = NetworkConfig::Convolution { width: 8, stages: 3, activation: leaky() };
+        let network = NetworkConfig::convolution(8, 3, leaky());
         let shape = |side| SampleShape { channels: 1, height: side, width: side };
         assert!(network.check_shape("critic", shape(32)).is_ok());
         let error = network.check_shape("critic", shape(28)).expect_err("28 is no multiple of 8").to_string();

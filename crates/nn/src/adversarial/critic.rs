@@ -39,7 +39,7 @@ impl Critic {
     /// patches.
     ///
     /// # Errors
-    /// What does not fit the shape or has no tangent.
+    /// What does not fit the shape or has no tangent, and normalisation over the batch.
     pub fn new(
         config: &NetworkConfig,
         model: &ModelConfig,
@@ -47,17 +47,18 @@ impl Critic {
         classes: usize,
         builder: &Builder,
     ) -> Result<Self, ModelError> {
+        config.check_critic()?;
         config.check_shape("objective.critic", sample)?;
         let shape = SampleShape { channels: sample.channels + classes, ..sample };
         let builder = builder.child("network");
         let network = match config {
-            NetworkConfig::Mlp { width, depth, activation } => {
+            NetworkConfig::Mlp { width, depth, activation, .. } => {
                 CriticNetwork::Sequential(mlp(shape.size(), *width, *depth, activation.into(), &builder))
             }
-            NetworkConfig::Convolution { width, stages, activation } => {
+            NetworkConfig::Convolution { width, stages, activation, .. } => {
                 CriticNetwork::Sequential(dcgan(shape, *width, *stages, activation.into(), &builder))
             }
-            NetworkConfig::Residual { width, stages, activation, pool } => CriticNetwork::Sequential(
+            NetworkConfig::Residual { width, stages, activation, pool, .. } => CriticNetwork::Sequential(
                 residual(shape, *width, *stages, (activation.into(), (*pool).into()), &builder),
             ),
             NetworkConfig::Patches => {
@@ -127,7 +128,7 @@ fn mlp(
     activation: DualActivation,
     builder: &Builder,
 ) -> Sequential {
-    let layers = hidden(inputs, width, depth, activation, builder);
+    let layers = hidden(inputs, width, depth, (activation, false), builder);
     scored(layers, width, Initialiser::lecun_normal(width), builder)
 }
 

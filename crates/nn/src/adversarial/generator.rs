@@ -6,7 +6,7 @@ use mixlab_kernels::Activation;
 
 use super::Sequential;
 use super::batch_norm::{BatchMoments, BatchNorm};
-use super::config::{NetworkConfig, SampleShape, kaiming};
+use super::config::{NetworkConfig, NormalisationConfig, SampleShape, kaiming};
 use super::convolution::{Convolution, HALF, POINT, SAME, TransposedConvolution};
 use super::critic::DCGAN_DEVIATION;
 use super::dense::Dense;
@@ -50,14 +50,20 @@ impl Generator {
         let inputs = latent + classes;
         let builder = builder.child("network");
         let network = match config {
-            NetworkConfig::Mlp { width, depth, activation } => {
-                GeneratorNetwork::Sequential(mlp(inputs, *width, *depth, activation.into(), sample, &builder))
+            NetworkConfig::Mlp { width, depth, activation, normalisation } => {
+                let normalised = *normalisation == Some(NormalisationConfig::Batch);
+                let hidden = hidden(inputs, *width, *depth, (activation.into(), normalised), &builder);
+                GeneratorNetwork::Sequential(mlp(hidden, *width, sample, &builder))
             }
-            NetworkConfig::Convolution { width, stages, .. } => {
-                GeneratorNetwork::Sequential(dcgan(inputs, *width, *stages, sample, &builder))
+            NetworkConfig::Convolution { width, stages, normalisation, .. } => {
+                let normalised = *normalisation != Some(NormalisationConfig::None);
+                let network = dcgan(inputs, [*width, *stages], normalised, sample, &builder);
+                GeneratorNetwork::Sequential(network)
             }
-            NetworkConfig::Residual { width, stages, .. } => {
-                GeneratorNetwork::Sequential(residual(inputs, *width, *stages, sample, &builder))
+            NetworkConfig::Residual { width, stages, normalisation, .. } => {
+                let normalised = *normalisation != Some(NormalisationConfig::None);
+                let network = residual(inputs, [*width, *stages], normalised, sample, &builder);
+                GeneratorNetwork::Sequential(network)
             }
             NetworkConfig::Patches => {
                 GeneratorNetwork::Patches(PatchGenerator::new(model, inputs, sample, &builder)?)
@@ -85,16 +91,8 @@ impl Generator {
     }
 }
 
-/// Affine maps to all numbers of a sample.
-fn mlp(
-    inputs: usize,
-    width: usize,
-    depth: usize,
-    activation: DualActivation,
-    sample: SampleShape,
-    builder: &Builder,
-) -> Sequential {
-    let mut layers = hidden(inputs, width, depth, activation, builder);
+/// Hidden layers and an affine map to all numbers of a sample.
+fn mlp(mut layers: Vec<Layer>, width: usize, sample: SampleShape, builder: &Builder) -> Sequential {
     let shape = [sample.height, sample.width, sample.channels];
     let first = Initialiser::lecun_normal(width);
     layers.push(Layer::Dense(Dense::new(width, shape, first, &after(&layers, builder))));
@@ -102,28 +100,27 @@ fn mlp(
 }
 
 /// An affine map to the smallest image, then 4 × 4 with stride 2 to half the channels, and 3 × 3 to pixels.
-fn dcgan(inputs: usize, width: usize, stages: usize, sample: SampleShape, builder: &Builder) -> Sequential {
+fn dcgan(
+    inputs: usize,
+    [width, stages]: [usize; 2],
+    normalised: bool,
+    sample: SampleShape,
+    builder: &Builder,
+) -> Sequential {
     let first = Initialiser::Normal { deviation: DCGAN_DEVIATION };
     let smallest = [sample.height >> stages, sample.width >> stages, width << stages];
     let mut layers = Vec::new();
     layers.push(Layer::Dense(Dense::new(inputs, smallest, first, &after(&layers, builder))));
     for stage in (0..=stages).rev() {
-        layers.push(Layer::BatchNorm(BatchNorm::new(width << stage, &after(&layers, builder))));
-        layers.push(Layer::activation(DualActivation::RELU));
-        let layer = match stage {
-            0 => Layer::Convolution(Convolution::new(
-                [width, sample.channels],
-                SAME,
-                first,
-                &after(&layers, builder),
-            )),
+        rectify(&mut layers, width << stage, normalised, builder);
+        let next = after(&layers, builder);
+        layers.push(match stage {
+            0 => Layer::Convolution(Convolution::new([width, sample.channels], SAME, first, &next)),
             _ => {
                 let channels = [width << stage, width << (stage - 1)];
-                let layer = TransposedConvolution::new(channels, HALF, first, &after(&layers, builder));
-                Layer::TransposedConvolution(layer)
+                Layer::TransposedConvolution(TransposedConvolution::new(channels, HALF, first, &next))
             }
-        };
-        layers.push(layer);
+        });
     }
     bounded(layers, sample)
 }
@@ -131,8 +128,8 @@ fn dcgan(inputs: usize, width: usize, stages: usize, sample: SampleShape, builde
 /// An affine map to the smallest image, residual blocks, and 3 × 3 to pixels.
 fn residual(
     inputs: usize,
-    width: usize,
-    stages: usize,
+    [width, stages]: [usize; 2],
+    normalised: bool,
     sample: SampleShape,
     builder: &Builder,
 ) -> Sequential {
@@ -140,14 +137,22 @@ fn residual(
     let mut layers = Vec::new();
     layers.push(Layer::Dense(Dense::new(inputs, smallest, kaiming(inputs, POINT), &after(&layers, builder))));
     for _ in 0..stages {
-        layers.push(Layer::ResidualUp(ResidualUp::new([width, width], &after(&layers, builder))));
+        let block = ResidualUp::new([width, width], normalised, &after(&layers, builder));
+        layers.push(Layer::ResidualUp(block));
     }
-    layers.push(Layer::BatchNorm(BatchNorm::new(width, &after(&layers, builder))));
-    layers.push(Layer::activation(DualActivation::RELU));
+    rectify(&mut layers, width, normalised, builder);
     let first = kaiming(width, SAME);
     let pixels = Convolution::new([width, sample.channels], SAME, first, &after(&layers, builder));
     layers.push(Layer::Convolution(pixels));
     bounded(layers, sample)
+}
+
+/// ReLU, after a normalisation of the channels or not.
+fn rectify(layers: &mut Vec<Layer>, channels: usize, normalised: bool, builder: &Builder) {
+    if normalised {
+        layers.push(Layer::BatchNorm(BatchNorm::new(channels, &after(layers, builder))));
+    }
+    layers.push(Layer::activation(DualActivation::RELU));
 }
 
 /// Images lie in [−1, 1].

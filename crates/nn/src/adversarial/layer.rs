@@ -109,19 +109,23 @@ pub(super) fn after(layers: &[Layer], builder: &Builder) -> Builder {
     builder.child(&format!("layers.{}", layers.len()))
 }
 
-/// `depth` hidden layers on all numbers of a sample.
+/// `depth` hidden layers on all numbers of a sample, normalised over the batch or not.
 pub(super) fn hidden(
     inputs: usize,
     width: usize,
     depth: usize,
-    activation: DualActivation,
+    (activation, normalised): (DualActivation, bool),
     builder: &Builder,
 ) -> Vec<Layer> {
     let mut layers = Vec::new();
     for index in 0..depth {
         let fan = if index == 0 { inputs } else { width };
         let map = Dense::new(fan, [1, 1, width], kaiming(fan, POINT), &after(&layers, builder));
-        layers.extend([Layer::Dense(map), Layer::activation(activation)]);
+        layers.push(Layer::Dense(map));
+        if normalised {
+            layers.push(Layer::BatchNorm(BatchNorm::new(width, &after(&layers, builder))));
+        }
+        layers.push(Layer::activation(activation));
     }
     layers
 }

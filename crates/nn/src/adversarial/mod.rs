@@ -22,7 +22,7 @@ mod sequential;
 mod tape;
 
 pub use batch_norm::BatchMoments;
-pub use config::{CriticActivation, NetworkConfig, PoolConfig, SampleShape};
+pub use config::{CriticActivation, NetworkConfig, NormalisationConfig, PoolConfig, SampleShape};
 pub use critic::Critic;
 pub use generator::Generator;
 pub use tape::Tape;

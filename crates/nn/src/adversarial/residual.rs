@@ -81,28 +81,37 @@ impl ResidualDown {
 /// `[b, h, w, in]` to `[b, 2h, 2w, out]`.
 #[derive(Module, Debug)]
 pub struct ResidualUp {
-    first_norm: BatchNorm,
+    first_norm: Option<BatchNorm>,
     first: Convolution,
-    second_norm: BatchNorm,
+    second_norm: Option<BatchNorm>,
     second: Convolution,
     shortcut: Convolution,
 }
 
 impl ResidualUp {
-    pub(super) fn new([inputs, outputs]: [usize; 2], builder: &Builder) -> Self {
+    /// A block, normalised over the batch or not.
+    pub(super) fn new([inputs, outputs]: [usize; 2], normalised: bool, builder: &Builder) -> Self {
+        let norm = |name: &str, channels| normalised.then(|| BatchNorm::new(channels, &builder.child(name)));
         ResidualUp {
-            first_norm: BatchNorm::new(inputs, &builder.child("first_norm")),
+            first_norm: norm("first_norm", inputs),
             first: convolution("first", [inputs, outputs], SAME, builder),
-            second_norm: BatchNorm::new(outputs, &builder.child("second_norm")),
+            second_norm: norm("second_norm", outputs),
             second: convolution("second", [outputs, outputs], SAME, builder),
             shortcut: convolution("shortcut", [inputs, outputs], POINT, builder),
         }
     }
 
     pub(super) fn forward(&self, x: Dual<4>, mode: Mode, moments: &mut Vec<BatchMoments>) -> Dual<4> {
-        let start = self.first_norm.forward(x.clone(), mode, moments).activation(DualActivation::RELU);
+        let mut rectified = |norm: &Option<BatchNorm>, x: Dual<4>| {
+            let x = match norm {
+                Some(norm) => norm.forward(x, mode, moments),
+                None => x,
+            };
+            x.activation(DualActivation::RELU)
+        };
+        let start = rectified(&self.first_norm, x.clone());
         let hidden = self.first.forward(start.linear(doubled));
-        let hidden = self.second_norm.forward(hidden, mode, moments).activation(DualActivation::RELU);
+        let hidden = rectified(&self.second_norm, hidden);
         self.second.forward(hidden) + self.shortcut.forward(x).linear(doubled)
     }
 }

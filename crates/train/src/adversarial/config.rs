@@ -80,6 +80,7 @@ impl AdversarialConfig {
     pub(crate) fn validate(&self, config: &Config) -> Result<(), TrainError> {
         self.generator.validate("objective.generator")?;
         self.critic.validate("objective.critic")?;
+        self.critic.check_critic()?;
         let counts = [
             ("objective.latent", self.latent, 1 << 16),
             ("objective.critic_steps", self.critic_steps, 1000),

@@ -75,9 +75,21 @@ fn a_resumed_run_is_the_same_to_the_byte() {
     let sgd = "objective.critic_optimizer={kind=\"sgd\", learning_rate=0.01}";
     let cases: Vec<(&str, &str, Vec<&str>)> = vec![
         ("points", POINTS, vec!["objective.rescale=true"]),
-        ("penalty", POINTS, vec![penalty, sgd, "train.ema.decay=0.0"]),
+        (
+            "penalty",
+            POINTS,
+            vec![penalty, sgd, "train.ema.decay=0.0", "objective.generator.normalisation=batch"],
+        ),
         ("clipping", POINTS, vec!["objective.constraint={kind=\"weight_clipping\", limit=0.1}"]),
-        ("spectral", &images, [&[spectral, "objective.loss=hinge"][..], &CONVOLUTIONS].concat()),
+        (
+            "spectral",
+            &images,
+            [
+                &CONVOLUTIONS[..],
+                &[spectral, "objective.loss=hinge", "objective.generator.normalisation=none"],
+            ]
+            .concat(),
+        ),
         (
             "conditional",
             &images,
@@ -168,6 +180,7 @@ fn what_cannot_be_is_refused_with_the_remedy() {
         (vec![smooth, "objective.generator_gradient=first_order"], "a smooth critic"),
         (vec![smooth, "objective.rescale=true"], "objective.rescale"),
         (vec!["objective.constraint={kind=\"r1\"}", "objective.rescale=true"], "scale of the critic"),
+        (vec!["objective.critic.normalisation=batch"], "the others of the batch"),
         (vec!["objective.conditional=true"], "points have no classes"),
         (vec!["objective.consistency=1.0"], "objective.consistency"),
         (vec!["train.accumulation=2"], "train.accumulation"),
