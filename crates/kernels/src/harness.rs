@@ -65,7 +65,7 @@ impl Inputs {
 /// Standard normals that are a function of the name.
 pub(crate) fn normals(name: &str, length: usize) -> Vec<f64> {
     let stream = Key::root(hash64(name.as_bytes())).purpose(Purpose::Synthetic).sample(0);
-    (0..length as u64).map(|i| stream.normal(i)).collect()
+    stream.normals().take(length).collect()
 }
 
 /// The numbers of a tensor in double precision.

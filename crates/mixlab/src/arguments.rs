@@ -1,7 +1,9 @@
 //! What may be typed: one subcommand per verb. Help, man-page text and completions come from here.
 
+use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand};
 use mixlab_core::DeviceChoice;
+use mixlab_train::set_threads;
 
 use crate::verb;
 
@@ -77,4 +79,12 @@ pub struct DeviceOption {
     /// Where to compute
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceChoice,
+}
+
+impl DeviceOption {
+    /// The device, with all cores in its service.
+    pub fn open(&self) -> Device {
+        set_threads(0);
+        self.device.device()
+    }
 }

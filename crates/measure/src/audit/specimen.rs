@@ -124,7 +124,6 @@ pub(super) fn noise(key: Key, like: &Tensor<3>) -> Tensor<3> {
     let square: f64 = like.clone().cast(DType::F64).square().mean().into_scalar::<f64>();
     // Activations that are all zero are disturbed too.
     let size = if square > 0.0 { square.sqrt() } else { 1.0 };
-    let values: Vec<f64> =
-        (0..shape.iter().product::<usize>() as u64).map(|element| size * stream.normal(element)).collect();
+    let values: Vec<f64> = stream.normals().take(shape.iter().product()).map(|x| size * x).collect();
     Tensor::from_data(TensorData::new(values, shape), (&like.device(), like.dtype()))
 }

@@ -96,8 +96,7 @@ impl Stack {
                 shape => 0.5 * (shape.iter().copied().max().unwrap_or(1) as f64).powf(-0.5),
             };
             let stream = key.site(&parameter.path).sample(0);
-            let moves: Vec<f64> =
-                (0..parameter.size() as u64).map(|element| deviation * stream.normal(element)).collect();
+            let moves: Vec<f64> = stream.normals().take(parameter.size()).map(|x| deviation * x).collect();
             let moves = TensorData::new(moves, [parameter.size()]);
             *value = value.clone() + Tensor::from_data(moves, (&value.device(), value.dtype()));
         }
@@ -151,8 +150,7 @@ impl Stack {
         let side = self.config.patch.size;
         let shape = [batch, side * length, side, shape.channels];
         let stream = key.sample(0);
-        let pixels: Vec<f64> =
-            (0..shape.iter().product::<usize>() as u64).map(|element| stream.normal(element)).collect();
+        let pixels: Vec<f64> = stream.normals().take(shape.iter().product()).collect();
         Tensor::from_data(TensorData::new(pixels, shape), (&self.device, self.precision.dtype()))
     }
 }

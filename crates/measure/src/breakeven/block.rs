@@ -44,8 +44,7 @@ impl Block {
         let model = config.build(1, 0, &device.clone().autodiff(), Precision::F32)?;
         let normals = |index| {
             let stream = Key::root(0).purpose(Purpose::Synthetic).sample(index);
-            let values: Vec<f32> =
-                (0..(rows * length * width) as u64).map(|i| stream.normal(i) as f32).collect();
+            let values: Vec<f32> = stream.normals().take(rows * length * width).map(|x| x as f32).collect();
             let data = TensorData::new(values, [rows, length, width]);
             Tensor::from_data(data, (device, Precision::F32.dtype()))
         };

@@ -127,7 +127,7 @@ pub(super) fn inputs(
         ClassifierInput::Images(image) => {
             let shape = [rows, image.height, image.width, image.channels];
             let count: usize = shape.iter().product();
-            let pixels: Vec<f32> = (0..count as u64).map(|i| stream.normal(i) as f32).collect();
+            let pixels: Vec<f32> = stream.normals().take(count).map(|x| x as f32).collect();
             ClassifierInputs::images(&pixels, shape, device, precision)
         }
         ClassifierInput::Tokens { vocabulary } => {

@@ -44,7 +44,7 @@ impl Stage {
     fn trial(config: &Config, objective: &ContrastiveConfig, [examples, rows]: [usize; 2]) -> Self {
         let shape = [examples * rows, config.model.embedding_width()];
         let stream = Key::root(0).purpose(Purpose::Synthetic).sample(2);
-        let values: Vec<f32> = (0..(shape[0] * shape[1]) as u64).map(|i| stream.normal(i) as f32).collect();
+        let values: Vec<f32> = stream.normals().take(shape[0] * shape[1]).map(|x| x as f32).collect();
         let precision = config.run.precision;
         let values = TensorData::new(values, shape).convert_dtype(precision.dtype());
         let embeddings =

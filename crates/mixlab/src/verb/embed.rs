@@ -54,7 +54,7 @@ impl Embed {
     pub fn run(self) -> Result<Exit, Failure> {
         ProgramError::check_least("--batch-tokens", self.batch_tokens, 1)?;
         let target = self.target.check()?;
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = EmbedderFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
         let mut texts = open_texts(&self.file, &self.text_field)?;
         let mut embedder = TextEmbedder::new(&folder, &device, self.batch_tokens)?;

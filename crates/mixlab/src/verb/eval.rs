@@ -161,7 +161,7 @@ impl Eval {
         if read_objective(&path)?.writes() {
             return self.run_pairs::<LanguageModel>(&path, run.as_ref());
         }
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder: ModelFolder = ModelFolder::load(&path, &device)?;
         let text = self.text(run.as_ref(), DocumentSeparator::File)?;
         let bytes = text.bytes();

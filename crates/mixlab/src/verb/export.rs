@@ -32,7 +32,7 @@ pub struct Export {
 
 impl Export {
     pub fn run(self) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = EmbedderFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
         export_embedder(&folder, &self.out)?;
         tell(&format!("wrote {}", self.out.display()));

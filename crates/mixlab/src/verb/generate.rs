@@ -101,7 +101,7 @@ impl Generate {
 
     /// Continues the prompt.
     fn go_on(&self, path: &Path, prompt: &str, options: &GenerateOptions) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder: ModelFolder = ModelFolder::load(path, &device)?;
         if !folder.config.objective.is_causal() {
             return Err(ProgramError::NotCausal { path: self.model.clone() }.into());
@@ -129,7 +129,7 @@ impl Generate {
         source: &str,
         options: &GenerateOptions,
     ) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder: ModelFolder<M> = ModelFolder::load(path, &device)?;
         // A file or a pipe ends with a line break that belongs to no source.
         let source = source.strip_suffix('\n').unwrap_or(source);

@@ -72,7 +72,7 @@ impl Search {
     pub fn run(self) -> Result<Exit, Failure> {
         ProgramError::check_least("-k", self.k, 1)?;
         let queries = self.queries()?;
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = EmbedderFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
         let mut vectors = read_vectors(&self.embedded)?;
         let (found, expected) = (vectors.width, folder.width());

@@ -60,6 +60,6 @@ impl Profile {
 /// Unit normal values, the same for every seed.
 fn noise(shape: [usize; 3], site: &str, device: &Device, precision: Precision) -> Tensor<3> {
     let stream = Key::root(0).purpose(Purpose::Init).site(site).site("profile").sample(0);
-    let values: Vec<f64> = (0..shape.iter().product::<usize>() as u64).map(|i| stream.normal(i)).collect();
+    let values: Vec<f64> = stream.normals().take(shape.iter().product()).collect();
     Tensor::from_data(TensorData::new(values, shape), (device, precision.dtype()))
 }

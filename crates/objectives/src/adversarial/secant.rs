@@ -27,11 +27,8 @@ fn steps(critic: &Critic, samples: &Tensor<4>, radius: f64, key: Key) -> Tensor<
     let key = key.site("direction");
     let mut steps = vec![0.0; batch * pixels * all];
     for (row, step) in steps.chunks_exact_mut(pixels * all).enumerate() {
-        let stream = key.sample(row as u64);
-        for (pixel, place) in step.chunks_exact_mut(all).enumerate() {
-            let first = (pixel * channels) as u64;
-            place[..channels].iter_mut().zip(first..).for_each(|(x, i)| *x = stream.normal(i));
-        }
+        let places = step.chunks_exact_mut(all).flat_map(|place| &mut place[..channels]);
+        places.zip(key.sample(row as u64).normals()).for_each(|(place, x)| *place = x);
         let length = step.iter().map(|x| x * x).sum::<f64>().sqrt();
         step.iter_mut().for_each(|x| *x *= radius / length);
     }

@@ -139,7 +139,7 @@ fn greatest_eigenvalue(x: &Tensor<2>) -> f64 {
     let [rows, width] = x.dims();
     // Of no particular direction, lest it be at right angles to the one that is sought.
     let stream = Key::root(0).purpose(Purpose::Synthetic).sample(0);
-    let start: Vec<f64> = (0..width as u64).map(|channel| stream.normal(channel)).collect();
+    let start: Vec<f64> = stream.normals().take(width).collect();
     let mut direction: Tensor<2> =
         Tensor::from_data(TensorData::new(start, [width, 1]), (&x.device(), x.dtype()));
     let mut found = 0.0;

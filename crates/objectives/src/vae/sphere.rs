@@ -21,7 +21,7 @@ pub fn check_sphere(dimension: usize, concentration: f64) {
 
 /// Standard normal numbers, whose direction is uniform.
 pub fn gaussian(dimension: usize, stream: Stream) -> Vec<f64> {
-    (0..dimension as u64).map(|element| stream.normal(element)).collect()
+    stream.normals().take(dimension).collect()
 }
 
 /// The first coordinate of a uniform direction of `dimension` numbers.

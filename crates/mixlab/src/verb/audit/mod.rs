@@ -125,6 +125,7 @@ impl Audit {
                     }
                     .into());
                 }
+                set_threads(0);
                 let device = self.device.unwrap_or_default().device();
                 let path = ModelFolder::locate(folder)?;
                 Ok(Subject::of_path(&path, &device)?)

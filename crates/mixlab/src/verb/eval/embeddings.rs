@@ -27,7 +27,7 @@ struct Texts {
 
 impl Eval {
     pub(super) fn run_embeddings(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = EmbedderFolder::load(path, &device)?;
         let (measured, references, scores) = match folder.config.input {
             EmbedderInput::Texts { .. } => self.texts(&folder, run)?,

@@ -27,7 +27,7 @@ struct Measured<'a> {
 
 impl Eval {
     pub(super) fn run_classifier(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = ClassifierFolder::load(path, &device)?;
         let batch = self.batch.or(run.map(|config| config.evaluate.batch)).unwrap_or(64);
         let set = self.examples(&folder, run)?;

@@ -46,7 +46,7 @@ struct Features {
 
 impl Eval {
     pub(super) fn run_generator(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = AdversarialFolder::load(path, &device)?;
         let Some(config) = run.filter(|_| self.files.is_empty()) else {
             return Err(ProgramError::NothingToMeasure { path: self.model.clone() }.into());

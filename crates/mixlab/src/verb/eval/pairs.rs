@@ -26,7 +26,7 @@ impl Eval {
         path: &Path,
         run: Option<&Config>,
     ) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder: ModelFolder<M> = ModelFolder::load(path, &device)?;
         let data = self.held_out(&folder, run)?;
         let seed = run.map_or(0, |config| config.run.seed);

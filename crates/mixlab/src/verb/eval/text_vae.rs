@@ -12,7 +12,7 @@ use crate::verb::vae::tell_notes;
 
 impl Eval {
     pub(super) fn run_text_vae(&self, path: &Path, run: Option<&Config>) -> Result<Exit, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = TextVaeFolder::load(path, &device)?;
         let texts = self.text(run, DocumentSeparator::Line)?;
         if texts.is_empty() {

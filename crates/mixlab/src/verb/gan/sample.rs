@@ -69,7 +69,7 @@ impl Sample {
         if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
             return Err(ProgramError::Exists { path: out.clone() }.into());
         }
-        let device = self.device.device.device();
+        let device = self.device.open();
         let folder = AdversarialFolder::load(&ModelFolder::locate(&self.model)?, &device)?;
         let ending = self.out.as_deref().and_then(Path::extension).and_then(OsStr::to_str);
         self.check_ending(&folder, ending)?;

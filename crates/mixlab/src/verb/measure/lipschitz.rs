@@ -7,6 +7,7 @@ use mixlab_measure::check_picture;
 use mixlab_measure::lipschitz::{
     LipschitzOptions, LipschitzReport, PlaceReport, Quantiles, chart, measure_lipschitz,
 };
+use mixlab_train::set_threads;
 
 use super::deliver;
 use crate::failure::{Exit, Failure};
@@ -53,6 +54,7 @@ impl Lipschitz {
         if let Some(path) = &self.chart {
             check_picture(path)?;
         }
+        set_threads(0);
         let options = LipschitzOptions { samples: self.samples, radii: self.radii.clone(), seed: self.seed };
         let report = Display::during(|display| measure_lipschitz(&self.run, &options, display))?;
         deliver(&report, self.json, text, self.chart.as_deref(), chart)

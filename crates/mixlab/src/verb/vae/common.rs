@@ -27,7 +27,7 @@ pub struct Model {
 
 impl Model {
     pub fn load(&self) -> Result<TextVaeFolder, Failure> {
-        let device = self.device.device.device();
+        let device = self.device.open();
         Ok(TextVaeFolder::load(&ModelFolder::locate(&self.model)?, &device)?)
     }
 }

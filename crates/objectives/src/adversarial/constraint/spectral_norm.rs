@@ -46,7 +46,7 @@ impl SpectralNorm {
         let (mut shapes, mut vectors) = (BTreeMap::new(), BTreeMap::new());
         for NamedParameter { path, shape, .. } in named_parameters(critic).into_iter().filter(matrices) {
             let stream = key.site(&path).sample(0);
-            let drawn: Vec<f64> = (0..shape[0] as u64).map(|i| stream.normal(i)).collect();
+            let drawn: Vec<f64> = stream.normals().take(shape[0]).collect();
             let norm = drawn.iter().map(|x| x * x).sum::<f64>().sqrt().max(EPSILON);
             let unit: Vec<f64> = drawn.iter().map(|x| x / norm).collect();
             vectors.insert(path.clone(), super::super::numbers::vector(&unit, device, precision.dtype()));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mixlab_measure::breakeven::{BreakevenOptions, MeasureOptions, chart, measure_breakeven};
 use mixlab_measure::check_picture;
+use mixlab_train::set_threads;
 
 use super::deliver;
 use crate::arguments::DeviceOption;
@@ -80,6 +81,7 @@ impl Breakeven {
         if let Some(path) = &self.chart {
             check_picture(path)?;
         }
+        set_threads(0);
         let report = Display::during(|display| measure_breakeven(&self.options(), display))?;
         deliver(&report, self.json, text::text, self.chart.as_deref(), chart)
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mixlab_measure::check_picture;
 use mixlab_measure::nce::{NceOptions, chart, measure_nce};
+use mixlab_train::set_threads;
 
 use super::deliver;
 use crate::failure::{Exit, Failure};
@@ -75,6 +76,7 @@ impl Nce {
         if let Some(path) = &self.chart {
             check_picture(path)?;
         }
+        set_threads(0);
         let report = Display::during(|display| measure_nce(&self.options(), display))?;
         deliver(&report, self.json, text::text, self.chart.as_deref(), chart)
     }
