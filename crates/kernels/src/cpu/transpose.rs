@@ -7,6 +7,12 @@ use std::ops::Range;
 
 use super::{Matrix, Real};
 
+/// Rows and columns of a square.
+const SIDE: usize = 16;
+
+/// Numbers that are turned by one task.
+const TOGETHER: usize = 1 << 15;
+
 /// `out[c·stride + r] ← matrix[r, c]`.
 ///
 /// # Panics
@@ -27,7 +33,6 @@ fn transpose_part<T: Real>(
     rows: Range<usize>,
     columns: Range<usize>,
 ) {
-    const SIDE: usize = 16;
     for first_row in rows.clone().step_by(SIDE) {
         let rows = first_row..(first_row + SIDE).min(rows.end);
         for column in columns.clone() {
@@ -50,7 +55,11 @@ impl<'a, T: Real> ByRows<'a, T> {
         let (rows, columns) = given.size();
         let copy = (!given.has_contiguous_rows()).then(|| {
             let mut copy = super::output(rows * columns);
-            transpose(given.t(), &mut copy, columns);
+            let strip = columns * (TOGETHER / columns.max(1)).max(1).next_multiple_of(SIDE);
+            super::for_blocks(&mut copy, strip.max(1), |start, out| {
+                let strip = start / columns..(start + out.len()) / columns;
+                transpose(given.part(strip, 0..columns).t(), out, columns);
+            });
             copy
         });
         ByRows { given, copy }
@@ -98,5 +107,16 @@ mod tests {
         let turned = ByRows::new(matrix.t());
         assert_eq!(turned.copy.as_deref(), Some(&[0.0, 4.0, 8.0, 1.0, 5.0, 9.0][..]));
         assert_eq!(turned.matrix().size(), (2, 3));
+    }
+
+    #[test]
+    fn strips_are_the_whole() {
+        let (rows, columns) = (530, 130);
+        let values: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
+        let turned = ByRows::new(Matrix::new(&values, rows, columns).t());
+        let copy = turned.copy.as_deref().expect("columns are copied");
+        assert!(copy.len() > 2 * super::TOGETHER);
+        let wanted = |i: usize| values[i % rows * columns + i / rows];
+        assert!(copy.iter().enumerate().all(|(i, &x)| x == wanted(i)));
     }
 }

@@ -3,7 +3,9 @@
 use burn_flex::FlexTensor;
 
 use super::ConvolutionWindow;
-use crate::cpu::{Matrix, Real, for_blocks, output, product, slice, sum_blocks, tensor, viewable, with_real};
+use crate::cpu::{
+    ByRows, Matrix, Real, for_blocks, output, product, slice, sum_blocks, tensor, viewable, with_real,
+};
 use crate::profile;
 
 /// Parts of a batch whose weight gradients are summed apart: does not depend on the number of threads.
@@ -178,7 +180,9 @@ fn transposed_as<T: Real>(
     let [batch, .., outputs] = dimensions(&y);
     let channels = weight.layout().shape().as_slice()[0] / window.size();
     let sizes = Sizes::new([height, width, channels], outputs, window);
-    let (values, weight) = (slice::<T>(&y), Matrix::<T>::of(&weight).t());
+    // All samples share the weight: it is turned once.
+    let turned = ByRows::new(Matrix::<T>::of(&weight).t());
+    let (values, weight) = (slice::<T>(&y), turned.matrix());
     let bias = bias.map(FlexTensor::to_contiguous);
     let bias = bias.as_ref().map(slice::<T>);
     let mut x = output::<T>(batch * sizes.input_size());

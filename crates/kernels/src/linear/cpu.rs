@@ -93,10 +93,13 @@ fn forward_as<T: Real>(
     let bias = bias.map(FlexTensor::to_contiguous);
     let bias = bias.as_ref().map(slice::<T>);
     let (x_rows, weight) = (Rows::<T>::new(x), Matrix::<T>::of(weight));
+    let block = sizes.block();
+    // Many blocks share the weight: it is turned once.
+    let turned = (rows > block).then(|| ByRows::new(weight));
+    let weight = turned.as_ref().map_or(weight, ByRows::matrix);
     let mut y = output::<T>(rows * out);
     let save = tracked && activation != Activation::Identity;
     let mut before = output::<T>(if save { rows * out } else { 0 });
-    let block = sizes.block();
     let tasks = blocks(&mut y, block * out, rows.div_ceil(block));
     let befores = blocks(&mut before, block * out, tasks.len());
     let alone = tasks.len() == 1;

@@ -94,6 +94,22 @@ impl Operation {
         Operation::Convolution(Affine::new(path, weight, bias, input), window)
     }
 
+    /// Keeps the adjoints that gradients of parameters need.
+    fn meet(&mut self, dy: Tensor<4>) {
+        match self {
+            Operation::Dense(map, _) => map.adjoint = Some(flat(dy)),
+            Operation::Convolution(map, _) => map.adjoint = Some(dy),
+            Operation::Sum { branch, shortcut } => {
+                branch.pull_to_parameters(dy.clone());
+                shortcut.pull_to_parameters(dy);
+            }
+            Operation::Rectify { .. }
+            | Operation::Average
+            | Operation::Mean { .. }
+            | Operation::Largest { .. } => {}
+        }
+    }
+
     /// The adjoint of the input.
     fn pull(&mut self, dy: Tensor<4>) -> Tensor<4> {
         match self {
@@ -210,6 +226,12 @@ impl Tape {
         self.operations.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy))
     }
 
+    /// The same without the adjoint of the input, for parameter gradients alone.
+    pub fn pull_to_parameters(&mut self, dy: Tensor<4>) {
+        let Some((first, rest)) = self.operations.split_first_mut() else { return };
+        first.meet(rest.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy)));
+    }
+
     /// Adds the gradient of Σ_b a_b·f(x_b) + c_b·D_{u_b}f(x_b), with adjoints that [`Tape::pull`] made from ones. `h` is a·x + c·u and
     /// `weights` `[b, 1, 1, 1]` are a. Gives Σ's terms.
     ///
@@ -219,7 +241,7 @@ impl Tape {
         self.operations.iter().fold(h, |h, operation| operation.push(h, weights, gradients))
     }
 
-    /// Adds the gradient of Σ_b a_b·f(x_b), with adjoints that [`Tape::pull`] made from a.
+    /// Adds the gradient of Σ_b a_b·f(x_b), with adjoints that [`Tape::pull`] or [`Tape::pull_to_parameters`] made from a.
     ///
     /// # Panics
     /// Before [`Tape::pull`].

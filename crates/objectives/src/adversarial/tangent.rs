@@ -100,7 +100,7 @@ pub fn first_order(
     if let Some((values, mut tape)) = critic.valid().trace(samples.clone()) {
         let values = numbers(values);
         let mut gradients = ByPath::new();
-        tape.pull(column(&like(&weigh(&values), &samples)));
+        tape.pull_to_parameters(column(&like(&weigh(&values), &samples)));
         tape.weigh(&mut gradients);
         return (values, gradients);
     }
