@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mixlab_train::{Interrupt, resume};
+use mixlab_train::{Interrupt, read_run_config, resume, set_threads};
 
 use super::train::finish;
 use crate::failure::{Exit, Failure};
@@ -30,6 +30,10 @@ impl Resume {
     pub fn run(self) -> Result<Exit, Failure> {
         let mut display = Display::new();
         let interrupt = Interrupt::on_signals()?;
+        // What is wrong with the run is told by what follows.
+        if let Ok(config) = read_run_config(&self.run) {
+            set_threads(config.run.threads);
+        }
         let outcome = resume(&self.run, &mut display, &interrupt);
         display.finish();
         finish(&outcome?, &self.run, &display, self.json)

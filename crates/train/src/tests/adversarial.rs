@@ -121,7 +121,7 @@ fn a_resumed_run_is_the_same_to_the_byte() {
 fn points_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let sets = [
-        "train.steps=600",
+        "train.steps=1000",
         "train.batch=128",
         "objective.generator.width=48",
         "objective.critic.width=48",
