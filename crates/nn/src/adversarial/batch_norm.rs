@@ -102,7 +102,8 @@ mod tests {
     const SHAPE: [usize; 4] = [3, 2, 1, 2];
 
     fn layer(device: &Device) -> BatchNorm {
-        let mut layer = BatchNorm::new(2, &Builder::new(1, device, Precision::F64, InitialisationConfig::lecun(), 1));
+        let mut layer =
+            BatchNorm::new(2, &Builder::new(1, device, Precision::F64, InitialisationConfig::lecun(), 1));
         layer.gain = layer.gain.map(|gain| gain * vector(&[1.5, -0.5], device));
         layer.bias = layer.bias.map(|bias| bias + vector(&[0.25, 2.0], device));
         layer
