@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use mixlab_nn::Context;
+use mixlab_nn::head::Output;
 use mixlab_nn::latent::TextVae;
 use mixlab_train::{Config, Latents, Observer, TEXTS_TOGETHER, Task, TrainError, text_vae_task};
 use rayon::prelude::*;
@@ -154,22 +155,22 @@ impl Subject<'_> {
     }
 
     fn cached_together(&self) -> Result<Vec<Vec<i64>>, TrainError> {
-        let mut state = self.model.state(&self.latents)?;
+        let (output, mut state) = (self.model.output(), self.model.state(&self.latents)?);
         let mut places = vec![vec![0; self.rows()]];
         for place in 0..self.tokens {
             let hidden = self.model.step(self.ids(&places[place..]), &mut state);
-            places.push(self.most_probable(hidden));
+            places.push(most_probable(&output, hidden));
         }
         Ok(places)
     }
 
     fn recomputed(&self) -> Vec<Vec<i64>> {
-        let context = Context::evaluation(self.rows(), true);
+        let (output, context) = (self.model.output(), Context::evaluation(self.rows(), true));
         let mut places = vec![vec![0; self.rows()]];
         for place in 0..self.tokens {
             let hidden = self.model.decode(&self.latents, self.ids(&places), &context);
             // Only the last place is asked for, as with the cache.
-            places.push(self.most_probable(hidden.narrow(1, place, 1)));
+            places.push(most_probable(&output, hidden.narrow(1, place, 1)));
         }
         places
     }
@@ -180,10 +181,10 @@ impl Subject<'_> {
         let ids: Vec<i64> = (0..rows).flat_map(|row| places.iter().map(move |place| place[row])).collect();
         Tensor::from_data(TensorData::new(ids, [rows, places.len()]), (self.device, DType::I64))
     }
+}
 
-    fn most_probable(&self, hidden: Tensor<3>) -> Vec<i64> {
-        self.model.logits(hidden).argmax(2).into_data().iter::<i64>().collect()
-    }
+fn most_probable(output: &Output, hidden: Tensor<3>) -> Vec<i64> {
+    output.logits(hidden).argmax(2).into_data().iter::<i64>().collect()
 }
 
 #[cfg(test)]

@@ -112,6 +112,8 @@ fn a_cached_decoder_is_the_full_pass() {
         let model = model(&config);
         let ((tokens, _), latents) = (text(3), latents(5));
         let whole = model.decode(&latents, tokens.clone(), &Context::evaluation(BATCH, true));
+        let logits = [model.output().logits(whole.clone()), model.logits(whole.clone())];
+        assert!(gap(&logits[0], &logits[1]) < 1e-12);
         for parts in [vec![1; LENGTH], vec![3, LENGTH - 3], vec![LENGTH]] {
             let mut state = model.state(&latents).expect("both mixers stream");
             let mut at = 0;

@@ -1,5 +1,6 @@
 //! The output projection from hidden vectors to vocabulary logits, and the readout of a whole sequence.
 
+mod output;
 pub(crate) mod pooling;
 mod readout;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::embed::Embedding;
 use crate::{Builder, Initialiser, Role};
 
+pub use output::Output;
 pub use readout::{Pooling, Readout, ReadoutConfig};
 
 /// The output projection.

@@ -7,7 +7,7 @@ use mixlab_kernels::Mask;
 use super::{Bottleneck, LatentConfig, Moments, PosteriorInput};
 use crate::backbone::Backbone;
 use crate::embed::{Embedding, EmbeddingSizes};
-use crate::head::Head;
+use crate::head::{Head, Output};
 use crate::{Builder, Context, ModelConfig, ModelError, ModelState};
 
 /// The token types of encoder and decoder, where the embedding has types.
@@ -203,6 +203,11 @@ impl TextVae {
     /// The output projection: matrix `[vocabulary, width]` and bias `[vocabulary]`.
     pub fn output_weight(&self) -> (Tensor<2>, Option<Tensor<1>>) {
         self.head.projection(&self.embedding)
+    }
+
+    /// The output projection as writing token by token wants it, of a model without gradient tracking.
+    pub fn output(&self) -> Output {
+        Output::new(self.output_weight())
     }
 
     /// Logits `[b, m, vocabulary]` of hidden vectors `[b, m, d]`.

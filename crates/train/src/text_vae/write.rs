@@ -191,14 +191,14 @@ impl SentenceWriter<'_> {
     ) -> Result<Vec<WrittenText>, TrainError> {
         let rows = latents[0].dims()[0];
         let (never, key) = (self.never(), Key::root(seed).purpose(Purpose::Sample));
-        let mut state = self.model.state(latents)?;
+        let (output, mut state) = (self.model.output(), self.model.state(latents)?);
         let mut texts: Vec<OpenText> = (0..rows).map(|_| OpenText::new(self.tokenizer)).collect();
         // The texts that are still written, in the order of the rows of the state.
         let mut open: Vec<usize> = (0..rows).collect();
         let mut last = vec![self.enclosure.begin; rows];
         for index in 0..self.most() {
             let hidden = self.model.step(token_ids(&last, [open.len(), 1], self.device), &mut state);
-            let mut next: Vec<f64> = log_softmax(self.model.logits(hidden), 2).into_data().iter().collect();
+            let mut next: Vec<f64> = log_softmax(output.logits(hidden), 2).into_data().iter().collect();
             let (mut kept, vocabulary) = (Vec::new(), next.len() / open.len());
             for (row, likelihoods) in next.chunks_exact_mut(vocabulary).enumerate() {
                 never.iter().for_each(|&token| likelihoods[token as usize] = f64::NEG_INFINITY);
