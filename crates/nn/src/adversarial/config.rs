@@ -187,8 +187,14 @@ impl NetworkConfig {
         NetworkConfig::Residual { width, stages, activation, pool, normalisation: None }
     }
 
+    /// Whether a generator of this kind is normalised over the batch: unless told, those of images are.
+    pub(super) fn generator_is_normalised(&self) -> bool {
+        let usual = matches!(self, NetworkConfig::Convolution { .. } | NetworkConfig::Residual { .. });
+        self.normalisation().map_or(usual, |asked| asked == NormalisationConfig::Batch)
+    }
+
     /// The normalisation that is asked for.
-    pub fn normalisation(&self) -> Option<NormalisationConfig> {
+    fn normalisation(&self) -> Option<NormalisationConfig> {
         match self {
             NetworkConfig::Mlp { normalisation, .. }
             | NetworkConfig::Convolution { normalisation, .. }

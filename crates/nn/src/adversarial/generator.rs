@@ -5,12 +5,12 @@ use burn::tensor::Tensor;
 use mixlab_kernels::Activation;
 
 use super::Sequential;
-use super::batch_norm::{BatchMoments, BatchNorm};
-use super::config::{NetworkConfig, NormalisationConfig, SampleShape, kaiming};
+use super::batch_norm::BatchMoments;
+use super::config::{NetworkConfig, SampleShape, kaiming};
 use super::convolution::{Convolution, HALF, POINT, SAME, TransposedConvolution};
 use super::critic::DCGAN_DEVIATION;
 use super::dense::Dense;
-use super::layer::{Layer, after, hidden};
+use super::layer::{Layer, activate, after, hidden};
 use super::patches::PatchGenerator;
 use super::residual::ResidualUp;
 use crate::dual::DualActivation;
@@ -47,21 +47,18 @@ impl Generator {
         builder: &Builder,
     ) -> Result<Self, ModelError> {
         config.check_shape("objective.generator", sample)?;
-        let inputs = latent + classes;
+        let (inputs, normalised) = (latent + classes, config.generator_is_normalised());
         let builder = builder.child("network");
         let network = match config {
-            NetworkConfig::Mlp { width, depth, activation, normalisation } => {
-                let normalised = *normalisation == Some(NormalisationConfig::Batch);
+            NetworkConfig::Mlp { width, depth, activation, .. } => {
                 let hidden = hidden(inputs, *width, *depth, (activation.into(), normalised), &builder);
                 GeneratorNetwork::Sequential(mlp(hidden, *width, sample, &builder))
             }
-            NetworkConfig::Convolution { width, stages, normalisation, .. } => {
-                let normalised = *normalisation != Some(NormalisationConfig::None);
+            NetworkConfig::Convolution { width, stages, .. } => {
                 let network = dcgan(inputs, [*width, *stages], normalised, sample, &builder);
                 GeneratorNetwork::Sequential(network)
             }
-            NetworkConfig::Residual { width, stages, normalisation, .. } => {
-                let normalised = *normalisation != Some(NormalisationConfig::None);
+            NetworkConfig::Residual { width, stages, .. } => {
                 let network = residual(inputs, [*width, *stages], normalised, sample, &builder);
                 GeneratorNetwork::Sequential(network)
             }
@@ -112,7 +109,7 @@ fn dcgan(
     let mut layers = Vec::new();
     layers.push(Layer::Dense(Dense::new(inputs, smallest, first, &after(&layers, builder))));
     for stage in (0..=stages).rev() {
-        rectify(&mut layers, width << stage, normalised, builder);
+        activate(&mut layers, width << stage, (DualActivation::RELU, normalised), builder);
         let next = after(&layers, builder);
         layers.push(match stage {
             0 => Layer::Convolution(Convolution::new([width, sample.channels], SAME, first, &next)),
@@ -140,19 +137,11 @@ fn residual(
         let block = ResidualUp::new([width, width], normalised, &after(&layers, builder));
         layers.push(Layer::ResidualUp(block));
     }
-    rectify(&mut layers, width, normalised, builder);
+    activate(&mut layers, width, (DualActivation::RELU, normalised), builder);
     let first = kaiming(width, SAME);
     let pixels = Convolution::new([width, sample.channels], SAME, first, &after(&layers, builder));
     layers.push(Layer::Convolution(pixels));
     bounded(layers, sample)
-}
-
-/// ReLU, after a normalisation of the channels or not.
-fn rectify(layers: &mut Vec<Layer>, channels: usize, normalised: bool, builder: &Builder) {
-    if normalised {
-        layers.push(Layer::BatchNorm(BatchNorm::new(channels, &after(layers, builder))));
-    }
-    layers.push(Layer::activation(DualActivation::RELU));
 }
 
 /// Images lie in [−1, 1].

@@ -122,12 +122,22 @@ pub(super) fn hidden(
         let fan = if index == 0 { inputs } else { width };
         let map = Dense::new(fan, [1, 1, width], kaiming(fan, POINT), &after(&layers, builder));
         layers.push(Layer::Dense(map));
-        if normalised {
-            layers.push(Layer::BatchNorm(BatchNorm::new(width, &after(&layers, builder))));
-        }
-        layers.push(Layer::activation(activation));
+        activate(&mut layers, width, (activation, normalised), builder);
     }
     layers
+}
+
+/// Adds an activation, after a normalisation of the channels or not.
+pub(super) fn activate(
+    layers: &mut Vec<Layer>,
+    channels: usize,
+    (activation, normalised): (DualActivation, bool),
+    builder: &Builder,
+) {
+    if normalised {
+        layers.push(Layer::BatchNorm(BatchNorm::new(channels, &after(layers, builder))));
+    }
+    layers.push(Layer::activation(activation));
 }
 
 /// max(x, 0) + slope·min(x, 0), noted down.
