@@ -5,6 +5,7 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use burn::tensor::Element;
 
+use super::strips::{self, Strips};
 #[cfg(target_arch = "x86_64")]
 use super::{Level, squares};
 use super::{Matrix, single};
@@ -53,6 +54,9 @@ pub(crate) trait Real:
     /// Transposes the squares of a matrix that the processor turns in its registers; returns how many rows and columns
     /// they cover.
     fn transpose_squares(matrix: Matrix<'_, Self>, out: &mut [Self], stride: usize) -> (usize, usize);
+
+    /// How products with panels go on this processor, if it has a kernel for them.
+    fn strips() -> Option<Strips<Self>>;
 
     /// The larger of two numbers; the second if the first is not a number.
     #[inline(always)]
@@ -120,6 +124,9 @@ impl Real for f32 {
         let _ = (matrix, out, stride);
         (0, 0)
     }
+    fn strips() -> Option<Strips<f32>> {
+        strips::of_machine()
+    }
 }
 
 impl Real for f64 {
@@ -159,5 +166,8 @@ impl Real for f64 {
     }
     fn transpose_squares(_: Matrix<'_, f64>, _: &mut [f64], _: usize) -> (usize, usize) {
         (0, 0)
+    }
+    fn strips() -> Option<Strips<f64>> {
+        None
     }
 }

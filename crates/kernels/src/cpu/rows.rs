@@ -2,7 +2,7 @@
 
 use burn_flex::FlexTensor;
 
-use super::{Matrix, Real};
+use super::{Matrix, Real, vectorised};
 
 /// Rows of contiguous numbers at one distance from each other.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,28 @@ fn row_stride(tensor: &FlexTensor) -> Option<usize> {
         };
     }
     rows.map_or(Some(width), |(_, distance)| usize::try_from(distance).ok())
+}
+
+vectorised! {
+    /// Adds numbers to every row.
+    pub(crate) fn add_to_rows<T: Real>(rows: &mut [T], numbers: &[T]) {
+        for row in rows.chunks_exact_mut(numbers.len().max(1)) {
+            for (x, &number) in row.iter_mut().zip(numbers) {
+                *x += number;
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// Adds every row to the total.
+    pub(crate) fn add_rows<T: Real>(total: &mut [T], rows: &[T]) {
+        for row in rows.chunks_exact(total.len().max(1)) {
+            for (total, &x) in total.iter_mut().zip(row) {
+                *total += x;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! The three maps, a sample at a time: its windows are laid out in the cache, and multiplied there.
+//!
+//! Where a convolution keeps the size of its images it is also a transposed one, and the other way round, by the weight turned around
+//! ([`mirrored`]). So windows are laid out, or added up, on the side that has fewer channels: nine copies of three channels in place of nine
+//! copies of 64.
 
 use burn_flex::FlexTensor;
 
 use super::ConvolutionWindow;
 use crate::cpu::{
-    ByRows, Matrix, Real, for_blocks, output, product, slice, sum_blocks, tensor, viewable, with_real,
+    Matrix, Packed, Real, add_rows, add_to_rows, for_blocks, output, product, slice, sum_blocks, tensor,
+    transpose, viewable, with_real,
 };
 use crate::profile;
 
@@ -62,18 +67,10 @@ impl Sizes {
             }
         }
     }
-
-    /// Whether every window lies inside the image, so that none has a zero of its surroundings.
-    fn is_full(&self) -> bool {
-        self.window.padding == 0
-    }
 }
 
-/// Lays the windows of a sample out, `[pixels, row]`.
+/// Lays the windows of a sample out, `[pixels, row]`, but for the zeros around it.
 fn unfold<T: Real>(sizes: &Sizes, x: &[T], windows: &mut [T]) {
-    if !sizes.is_full() {
-        windows.fill(T::ZERO);
-    }
     sizes.for_runs(|to, from, count| windows[to..to + count].copy_from_slice(&x[from..from + count]));
 }
 
@@ -87,16 +84,38 @@ fn fold<T: Real>(sizes: &Sizes, windows: &[T], x: &mut [T]) {
     });
 }
 
-/// Calls `use_windows` with the windows of a sample: the sample itself, where a window is a pixel.
+/// Calls `use_windows` with the windows of a sample: the sample itself, where a window is a pixel. `buffer` is empty for the first sample, and
+/// keeps the zeros that are around every one.
 fn with_windows<T: Real>(sizes: &Sizes, x: &[T], buffer: &mut Vec<T>, mut use_windows: impl FnMut(&[T])) {
     if sizes.window.is_point() {
         return use_windows(x);
     }
     if buffer.is_empty() {
-        *buffer = output::<T>(sizes.pixels() * sizes.row());
+        *buffer = vec![T::ZERO; sizes.pixels() * sizes.row()];
     }
     unfold(sizes, x, buffer);
     use_windows(buffer);
+}
+
+/// Calls `work(sample, its output of `size` numbers, buffer)` for all samples, in parts of the batch that have a buffer each.
+fn for_samples<T: Real>(
+    out: &mut [T],
+    size: usize,
+    batch: usize,
+    work: impl Fn(usize, &mut [T], &mut Vec<T>) + Sync + Send,
+) {
+    let samples = batch.div_ceil(2 * PARTS).max(1);
+    for_blocks(out, samples * size, |start, part| {
+        let mut buffer = Vec::new();
+        for (index, out) in part.chunks_exact_mut(size).enumerate() {
+            work(start / size + index, out, &mut buffer);
+        }
+    });
+}
+
+/// The weight of all samples, laid out once.
+fn shared<T: Real>(weight: Matrix<'_, T>, batch: usize) -> Packed<'_, T> {
+    if batch == 1 { Packed::alone(weight) } else { Packed::new(weight) }
 }
 
 fn dimensions(x: &FlexTensor) -> [usize; 4] {
@@ -127,31 +146,26 @@ fn convolution_as<T: Real>(
     let (x, weight) = (x.to_contiguous(), viewable(weight.clone()));
     let [batch, height, width, channels] = dimensions(&x);
     let outputs = weight.layout().shape().as_slice()[1];
+    if window.keeps_size() && outputs < channels {
+        let weight = mirrored::<T>(&weight, window);
+        return transposed_as::<T>(&x, &weight, bias, window, [height, width]);
+    }
     let sizes = Sizes::new([height, width, channels], outputs, window);
-    let (values, weight) = (slice::<T>(&x), Matrix::<T>::of(&weight));
+    let (values, weight) = (slice::<T>(&x), shared(Matrix::<T>::of(&weight), batch));
     let bias = bias.map(FlexTensor::to_contiguous);
     let bias = bias.as_ref().map(slice::<T>);
     let mut y = output::<T>(batch * sizes.output_size());
-    for_blocks(&mut y, sizes.output_size(), |start, y| {
-        let sample = start / sizes.output_size();
+    for_samples(&mut y, sizes.output_size(), batch, |sample, y, buffer| {
         let x = &values[sample * sizes.input_size()..][..sizes.input_size()];
-        with_windows(&sizes, x, &mut Vec::new(), |windows| {
-            let windows = Matrix::new(windows, sizes.pixels(), sizes.row());
-            product(y, windows, weight, T::ONE, false, batch == 1);
+        with_windows(&sizes, x, buffer, |windows| {
+            weight.product(y, Matrix::new(windows, sizes.pixels(), sizes.row()));
         });
-        add_bias(y, bias);
+        if let Some(bias) = bias {
+            add_to_rows(y, bias);
+        }
     });
     let [rows, columns, _] = sizes.output;
     tensor(y, [batch, rows, columns, outputs])
-}
-
-fn add_bias<T: Real>(y: &mut [T], bias: Option<&[T]>) {
-    let Some(bias) = bias else { return };
-    for row in y.chunks_exact_mut(bias.len()) {
-        for (y, &bias) in row.iter_mut().zip(bias) {
-            *y += bias;
-        }
-    }
 }
 
 /// x̂ = uᵀ(y·Wᵀ) + β.
@@ -179,25 +193,29 @@ fn transposed_as<T: Real>(
     let (y, weight) = (y.to_contiguous(), viewable(weight.clone()));
     let [batch, .., outputs] = dimensions(&y);
     let channels = weight.layout().shape().as_slice()[0] / window.size();
+    if window.keeps_size() && outputs < channels {
+        return convolution_as::<T>(&y, &mirrored::<T>(&weight, window), bias, window);
+    }
     let sizes = Sizes::new([height, width, channels], outputs, window);
-    // All samples share the weight: it is turned once.
-    let turned = ByRows::new(Matrix::<T>::of(&weight).t());
-    let (values, weight) = (slice::<T>(&y), turned.matrix());
+    let (values, weight) = (slice::<T>(&y), shared(Matrix::<T>::of(&weight).t(), batch));
     let bias = bias.map(FlexTensor::to_contiguous);
     let bias = bias.as_ref().map(slice::<T>);
     let mut x = output::<T>(batch * sizes.input_size());
-    for_blocks(&mut x, sizes.input_size(), |start, x| {
-        let sample = start / sizes.input_size();
+    for_samples(&mut x, sizes.input_size(), batch, |sample, x, windows| {
         let y = &values[sample * sizes.output_size()..][..sizes.output_size()];
         let y = Matrix::new(y, sizes.pixels(), outputs);
         if window.is_point() {
-            product(x, y, weight, T::ONE, false, batch == 1);
+            weight.product(x, y);
         } else {
-            let mut windows = output::<T>(sizes.pixels() * sizes.row());
-            product(&mut windows, y, weight, T::ONE, false, batch == 1);
-            fold(&sizes, &windows, x);
+            if windows.is_empty() {
+                *windows = output::<T>(sizes.pixels() * sizes.row());
+            }
+            weight.product(windows, y);
+            fold(&sizes, windows, x);
         }
-        add_bias(x, bias);
+        if let Some(bias) = bias {
+            add_to_rows(x, bias);
+        }
     });
     tensor(x, [batch, height, width, channels])
 }
@@ -215,6 +233,9 @@ fn weights_as<T: Real>(x: &FlexTensor, dy: &FlexTensor, window: ConvolutionWindo
     let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
     let [batch, height, width, channels] = dimensions(&x);
     let [.., outputs] = dimensions(&dy);
+    if window.keeps_size() && outputs < channels {
+        return mirrored::<T>(&weights_as::<T>(&dy, &x, window), window);
+    }
     let sizes = Sizes::new([height, width, channels], outputs, window);
     let (xs, dys) = (slice::<T>(&x), slice::<T>(&dy));
     let size = sizes.row() * outputs;
@@ -239,6 +260,21 @@ fn weights_as<T: Real>(x: &FlexTensor, dy: &FlexTensor, window: ConvolutionWindo
     tensor(sum_blocks(&parts, size), [sizes.row(), outputs])
 }
 
+/// `[side·side·in, out]` to `[side·side·out, in]`, pixels of the window backwards: the weight with which the adjoint of a convolution that
+/// keeps the size of its images is a convolution.
+fn mirrored<T: Real>(weight: &FlexTensor, window: ConvolutionWindow) -> FlexTensor {
+    let weight = Matrix::<T>::of(weight);
+    let (rows, outputs) = weight.size();
+    let channels = rows / window.size();
+    let size = channels * outputs;
+    let mut turned = output::<T>(rows * outputs);
+    for (pixel, turned) in turned.chunks_exact_mut(size.max(1)).rev().enumerate() {
+        let weight = weight.part(pixel * channels..(pixel + 1) * channels, 0..outputs);
+        transpose(weight, turned, channels);
+    }
+    tensor(turned, [window.size() * outputs, channels])
+}
+
 /// Sums over all pixels of all samples, `[channels]`: the gradient of a bias.
 pub(super) fn bias(dy: &FlexTensor) -> FlexTensor {
     with_real!(dy.dtype(), R => bias_as::<R>(dy))
@@ -253,11 +289,7 @@ fn bias_as<T: Real>(dy: &FlexTensor) -> FlexTensor {
     let mut parts = vec![T::ZERO; batch.div_ceil(samples).max(1) * channels];
     for_blocks(&mut parts, channels, |start, part| {
         let first = start / channels.max(1) * samples;
-        for row in values[first * sample..batch.min(first + samples) * sample].chunks_exact(channels) {
-            for (sum, &value) in part.iter_mut().zip(row) {
-                *sum += value;
-            }
-        }
+        add_rows(part, &values[first * sample..batch.min(first + samples) * sample]);
     });
     tensor(sum_blocks(&parts, channels), [channels])
 }

@@ -32,6 +32,11 @@ impl ConvolutionWindow {
         self == ConvolutionWindow { side: 1, stride: 1, padding: 0 }
     }
 
+    /// Whether the output is as large as the input, with a window around every pixel.
+    pub(super) fn keeps_size(self) -> bool {
+        self.stride == 1 && self.side == 2 * self.padding + 1 && !self.is_point()
+    }
+
     /// The part of window number `index` along a side of `pixels` that lies inside: its first pixel of the image, where that is in the
     /// window, and how many there are.
     #[inline]

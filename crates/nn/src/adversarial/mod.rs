@@ -7,6 +7,7 @@
 //! Every layer is written once, on [`crate::dual::Dual`]s. Critics that are linear between kinks can also be traced: [`Tape`] has the
 //! gradients of such a critic in closed form.
 
+mod affine;
 mod batch_norm;
 mod config;
 mod convolution;

@@ -10,17 +10,16 @@
 //! h̃_0 = a·x + c·u. So four passes (values, adjoints, replaced values, weights) do what a second-order autodiff does in six, and nothing but
 //! slopes, adjoints and inputs is kept.
 
+use std::ops::Range;
+
 use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{
-    Activation, ConvolutionWindow, image_convolution, image_convolution_weights, linear, rectifier_gate,
-    transposed_image_convolution,
+    Activation, ConvolutionWindow, image_convolution, linear, rectifier_gate, transposed_image_convolution,
 };
 
+use super::affine::{Affine, ByPath};
 use super::dense::flat;
 use super::pooling::{average, doubled, mean, picked, placed};
-
-/// Gradients by the path of their parameter, as vectors.
-pub type ByPath = std::collections::BTreeMap<String, Tensor<1>>;
 
 /// One thing a critic did, with what its derivatives need.
 #[derive(Clone, Debug)]
@@ -39,36 +38,6 @@ pub(super) enum Operation {
     Largest { places: Tensor<5, Int> },
     /// The sum of two ways.
     Sum { branch: Tape, shortcut: Tape },
-}
-
-/// An affine map with an input and an adjoint of rank `D`.
-#[derive(Clone, Debug)]
-pub(super) struct Affine<const D: usize> {
-    path: String,
-    weight: Tensor<2>,
-    bias: Tensor<1>,
-    input: Tensor<D>,
-    /// ∂f/∂z of every sample; after [`Tape::pull`].
-    adjoint: Option<Tensor<D>>,
-}
-
-impl<const D: usize> Affine<D> {
-    fn new(path: &str, weight: Tensor<2>, bias: Tensor<1>, input: Tensor<D>) -> Self {
-        Affine { path: path.to_owned(), weight, bias, input, adjoint: None }
-    }
-
-    fn adjoint(&self) -> Tensor<D> {
-        self.adjoint.clone().expect("adjoints come before gradients")
-    }
-
-    /// The adjoint times a, unless [`Tape::pull`] made it from a.
-    fn weighed(&self, weights: Option<&Tensor<4>>) -> Tensor<D> {
-        let adjoint = self.adjoint();
-        let Some(weights) = weights else { return adjoint };
-        let mut shape = [1; D];
-        shape[0] = adjoint.dims()[0];
-        adjoint * weights.clone().reshape(shape)
-    }
 }
 
 impl Operation {
@@ -92,6 +61,27 @@ impl Operation {
         input: Tensor<4>,
     ) -> Self {
         Operation::Convolution(Affine::new(path, weight, bias, input), window)
+    }
+
+    /// Its part of some samples.
+    fn of(&self, samples: Range<usize>) -> Self {
+        let sized = |[_, height, width, channels]: [usize; 4]| [samples.len(), height, width, channels];
+        match self {
+            Operation::Dense(map, shapes) => Operation::Dense(map.of(samples.clone()), shapes.map(sized)),
+            Operation::Convolution(map, window) => Operation::Convolution(map.of(samples), *window),
+            Operation::Rectify { output, slope } => {
+                let output = output.clone().narrow(0, samples.start, samples.len());
+                Operation::Rectify { output, slope: *slope }
+            }
+            Operation::Average => Operation::Average,
+            Operation::Mean { shape } => Operation::Mean { shape: sized(*shape) },
+            Operation::Largest { places } => {
+                Operation::Largest { places: places.clone().narrow(0, samples.start, samples.len()) }
+            }
+            Operation::Sum { branch, shortcut } => {
+                Operation::Sum { branch: branch.of(samples.clone()), shortcut: shortcut.of(samples) }
+            }
+        }
     }
 
     /// Keeps the adjoints that gradients of parameters need.
@@ -135,22 +125,32 @@ impl Operation {
         }
     }
 
-    /// Replaced values h̃ of the output, from those of the input; `weights` `[b, 1, 1, 1]` are a.
-    fn push(&self, h: Tensor<4>, weights: &Tensor<4>, gradients: &mut ByPath) -> Tensor<4> {
+    /// The adjoint of the input of some samples, after those of all that gradients of parameters need.
+    fn pull_of(&mut self, dy: Tensor<4>, samples: Range<usize>) -> Tensor<4> {
+        if let Operation::Sum { branch, shortcut } = self {
+            return branch.pull_of(dy.clone(), samples.clone()) + shortcut.pull_of(dy, samples);
+        }
+        self.meet(dy.clone());
+        self.of(samples.clone()).pull(dy.narrow(0, samples.start, samples.len()))
+    }
+
+    /// Replaced values h̃ of the output, from those of the input; `weights` `[b, 1, 1, 1]` are a, nothing if all are 0.
+    fn push(&self, h: Tensor<4>, weights: Option<&Tensor<4>>, gradients: &mut ByPath) -> Tensor<4> {
         match self {
             Operation::Dense(map, [_, shape]) => {
                 let h = flat(h);
-                map.add_dense(h.clone(), Some(weights), gradients);
-                let z = linear(h, map.weight.clone(), None, Activation::Identity);
-                let batch = shape[0];
-                let bias = weights.clone().reshape([batch, 1]) * map.bias.clone().unsqueeze::<2>();
-                (z + bias).reshape(*shape)
+                map.enter_weight(h.clone(), gradients);
+                let z = linear(h, map.weight.clone(), None, Activation::Identity).reshape(*shape);
+                let Some(weights) = weights else { return z };
+                map.enter_bias(map.weighed(weights), gradients);
+                z + weights.clone() * map.bias.clone().reshape([1, shape[1], shape[2], shape[3]])
             }
             Operation::Convolution(map, window) => {
-                map.add_convolution(h.clone(), *window, Some(weights), gradients);
+                map.enter_weight(h.clone(), *window, gradients);
                 let z = image_convolution(h, map.weight.clone(), None, *window);
-                let channels = map.bias.dims()[0];
-                z + weights.clone() * map.bias.clone().reshape([1, 1, 1, channels])
+                let Some(weights) = weights else { return z };
+                map.enter_bias(map.weighed(weights), gradients);
+                z + weights.clone() * map.bias.clone().reshape([1, 1, 1, map.bias.dims()[0]])
             }
             Operation::Rectify { output, slope } => rectifier_gate(h, output.clone(), *slope),
             Operation::Average => average(h),
@@ -165,9 +165,13 @@ impl Operation {
     /// Gradients of Σ_b a_b·f(x_b) alone, whose a is in the adjoints already.
     fn weigh(&self, gradients: &mut ByPath) {
         match self {
-            Operation::Dense(map, _) => map.add_dense(map.input.clone(), None, gradients),
+            Operation::Dense(map, _) => {
+                map.enter_weight(map.input.clone(), gradients);
+                map.enter_bias(map.adjoint(), gradients);
+            }
             Operation::Convolution(map, window) => {
-                map.add_convolution(map.input.clone(), *window, None, gradients);
+                map.enter_weight(map.input.clone(), *window, gradients);
+                map.enter_bias(map.adjoint(), gradients);
             }
             Operation::Sum { branch, shortcut } => {
                 branch.weigh(gradients);
@@ -178,34 +182,6 @@ impl Operation {
             | Operation::Mean { .. }
             | Operation::Largest { .. } => {}
         }
-    }
-}
-
-impl Affine<2> {
-    /// Adds its gradients from the replaced input.
-    fn add_dense(&self, h: Tensor<2>, weights: Option<&Tensor<4>>, gradients: &mut ByPath) {
-        let adjoint = self.adjoint();
-        let rows = self.weighed(weights);
-        enter(gradients, &self.path, "weight", h.transpose().matmul(adjoint).flatten(0, 1));
-        enter(gradients, &self.path, "bias", rows.sum_dim(0).flatten(0, 1));
-    }
-}
-
-impl Affine<4> {
-    /// The same of a convolution.
-    fn add_convolution(
-        &self,
-        h: Tensor<4>,
-        window: ConvolutionWindow,
-        weights: Option<&Tensor<4>>,
-        gradients: &mut ByPath,
-    ) {
-        let adjoint = self.adjoint();
-        let [batch, height, width, channels] = adjoint.dims();
-        let rows: Tensor<2> = self.weighed(weights).reshape([batch * height * width, channels]);
-        let weight = image_convolution_weights(h, adjoint, window);
-        enter(gradients, &self.path, "weight", weight.flatten(0, 1));
-        enter(gradients, &self.path, "bias", rows.sum_dim(0).flatten(0, 1));
     }
 }
 
@@ -232,12 +208,25 @@ impl Tape {
         first.meet(rest.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy)));
     }
 
+    /// The same with the adjoint of the input of some samples alone.
+    pub fn pull_of(&mut self, dy: Tensor<4>, samples: Range<usize>) -> Tensor<4> {
+        let Some((first, rest)) = self.operations.split_first_mut() else {
+            return dy.narrow(0, samples.start, samples.len());
+        };
+        first.pull_of(rest.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy)), samples)
+    }
+
+    /// What the critic did to some samples.
+    pub fn of(&self, samples: Range<usize>) -> Self {
+        Tape { operations: self.operations.iter().map(|operation| operation.of(samples.clone())).collect() }
+    }
+
     /// Adds the gradient of Σ_b a_b·f(x_b) + c_b·D_{u_b}f(x_b), with adjoints that [`Tape::pull`] made from ones. `h` is a·x + c·u and
-    /// `weights` `[b, 1, 1, 1]` are a. Gives Σ's terms.
+    /// `weights` `[b, 1, 1, 1]` are a, nothing if all are 0. Gives Σ's terms.
     ///
     /// # Panics
     /// Before [`Tape::pull`].
-    pub fn push(&self, h: Tensor<4>, weights: &Tensor<4>, gradients: &mut ByPath) -> Tensor<4> {
+    pub fn push(&self, h: Tensor<4>, weights: Option<&Tensor<4>>, gradients: &mut ByPath) -> Tensor<4> {
         self.operations.iter().fold(h, |h, operation| operation.push(h, weights, gradients))
     }
 
@@ -248,8 +237,4 @@ impl Tape {
     pub fn weigh(&self, gradients: &mut ByPath) {
         self.operations.iter().for_each(|operation| operation.weigh(gradients));
     }
-}
-
-fn enter(gradients: &mut ByPath, path: &str, name: &str, gradient: Tensor<1>) {
-    crate::add_gradients(gradients, [(format!("{path}.{name}"), gradient)]);
 }

@@ -84,16 +84,17 @@ impl Rules<'_> {
     pub fn critic(&self, critic: &Critic, samples: Samples, key: Key) -> CriticStep {
         let batch = samples.real.dims()[0];
         assert_eq!(batch, samples.made.dims()[0], "as many real samples as made ones");
-        let between = self.constraint.penalty().filter(|penalty| penalty.is_between());
-        let points = between.map(|penalty| {
+        let penalty = self.constraint.penalty();
+        let points = penalty.filter(|penalty| penalty.is_between()).map(|penalty| {
             (penalty, super::points::between(samples.real.clone(), samples.made.clone(), key))
         });
-        let all = [Some(samples.real), Some(samples.made), samples.changed].into_iter().flatten();
-        let all = Tensor::cat(all.collect(), 0);
-        let at_samples = self.constraint.penalty().filter(|penalty| !penalty.is_between());
-        let mut step = match (self.constraint.normalisation(), at_samples) {
-            (None, None) => self.plain(critic, all, batch),
-            (normalisation, penalty) => {
+        let all = vec![Some(samples.real), Some(samples.made), samples.changed];
+        let all = all.into_iter().chain([points.as_ref().map(|(_, points)| points.clone())]);
+        let all = Tensor::cat(all.flatten().collect(), 0);
+        match (points, self.constraint.normalisation(), penalty) {
+            (Some((penalty, points)), ..) => self.beside(critic, all, batch, (penalty, points.dims()[0])),
+            (None, None, None) => self.plain(critic, all, batch),
+            (None, normalisation, penalty) => {
                 let evaluation = Evaluation::new(critic, all, self.form);
                 let norms = evaluation.norms.clone();
                 let weights = self.weights(&evaluation.values, &norms, batch, normalisation, penalty);
@@ -101,20 +102,34 @@ impl Rules<'_> {
                 let gradients = evaluation.parameter_gradients(&weights.a, &weights.c, directions);
                 weights.step(norms, gradients)
             }
-        };
-        if let Some((penalty, points)) = points {
-            let evaluation = Evaluation::new(critic, points, self.form);
-            let norms = evaluation.norms.clone();
-            let scored: Vec<Scored> = norms.iter().map(|&norm| penalty.at(norm)).collect();
-            let share = 1.0 / norms.len() as f64;
-            let cost = share * scored.iter().map(|scored| scored.value).sum::<f64>();
-            let c: Vec<f64> = scored.iter().map(|scored| share * scored.slope).collect();
-            let directions = evaluation.directions();
-            let gradients = evaluation.parameter_gradients(&vec![0.0; norms.len()], &c, directions);
-            mixlab_nn::add_gradients(&mut step.gradients, gradients);
-            step = CriticStep { loss: step.loss + cost, penalty: step.penalty + cost, norms, ..step };
         }
-        step
+    }
+
+    /// A loss of the values, and a penalty on slopes at the last `count` of all samples, where the values do not count.
+    fn beside(
+        &self,
+        critic: &Critic,
+        all: Tensor<4>,
+        batch: usize,
+        (penalty, count): (Penalty, usize),
+    ) -> CriticStep {
+        let mut weights = Weights::default();
+        let weigh = |values: &[f64]| {
+            weights = self.weights(values, &vec![0.0; values.len()], batch, None, None);
+            weights.a.clone()
+        };
+        let (mut gradients, evaluation) = Evaluation::after_first_order(critic, all, count, self.form, weigh);
+        let norms = evaluation.norms.clone();
+        let share = 1.0 / count as f64;
+        let scored: Vec<Scored> = norms.iter().map(|&norm| penalty.at(norm)).collect();
+        let cost = share * scored.iter().map(|scored| scored.value).sum::<f64>();
+        let c: Vec<f64> = scored.iter().map(|scored| share * scored.slope).collect();
+        let directions = evaluation.directions();
+        let of_penalty = evaluation.slope_gradients(&c, directions);
+        mixlab_nn::add_gradients(&mut gradients, of_penalty);
+        weights.penalty += cost;
+        weights.loss += cost;
+        weights.step(norms, gradients)
     }
 
     /// A loss of the values alone.

@@ -46,11 +46,7 @@ pub enum Form {
 impl<'m> Evaluation<'m> {
     /// Evaluates `critic`, which has gradient tracking, at `samples` `[b, h, w, c]`, which have none.
     pub fn new(critic: &'m Critic, samples: Tensor<4>, form: Form) -> Self {
-        let traced = match form {
-            Form::Fastest => critic.valid().trace(samples.clone()),
-            Form::Dual => None,
-        };
-        let (values, gradients, tape) = match traced {
+        let (values, gradients, tape) = match form.trace(critic, samples.clone()) {
             Some((values, mut tape)) => {
                 let ones = column(&values.clone().ones_like());
                 let gradients = tape.pull(ones);
@@ -61,10 +57,45 @@ impl<'m> Evaluation<'m> {
                 (values, gradients, None)
             }
         };
+        Evaluation::found(critic, samples, numbers(values), gradients, tape)
+    }
+
+    /// [`first_order`] of all samples but the last `count`, and the evaluation of those, in one pass where the critic has a closed form.
+    pub fn after_first_order(
+        critic: &'m Critic,
+        samples: Tensor<4>,
+        count: usize,
+        form: Form,
+        weigh: impl FnOnce(&[f64]) -> Vec<f64>,
+    ) -> (ByPath, Self) {
+        let all = samples.dims()[0];
+        let before = all - count;
+        let last = samples.clone().narrow(0, before, count);
+        let Some((values, mut tape)) = form.trace(critic, samples.clone()) else {
+            let (_, gradients) = first_order(critic, samples.narrow(0, 0, before), weigh);
+            return (gradients, Evaluation::new(critic, last, form));
+        };
+        let mut values = numbers(values);
+        let mut weights = weigh(&values[..before]);
+        weights.resize(all, 1.0);
+        let by_sample = tape.pull_of(column(&like(&weights, &samples)), before..all);
+        let mut gradients = ByPath::new();
+        tape.of(0..before).weigh(&mut gradients);
+        let tape = tape.of(before..all);
+        (gradients, Evaluation::found(critic, last, values.split_off(before), by_sample, Some(tape)))
+    }
+
+    fn found(
+        critic: &'m Critic,
+        samples: Tensor<4>,
+        values: Vec<f64>,
+        gradients: Tensor<4>,
+        tape: Option<Tape>,
+    ) -> Self {
         let gradients = without_class(gradients, critic.sample().channels);
         let scaled = Scaled::new(gradients.clone());
         let norms = scaled.norms();
-        Evaluation { critic, samples, tape, values: numbers(values), gradients, norms, scaled }
+        Evaluation { critic, samples, tape, values, gradients, norms, scaled }
     }
 
     /// g/‖g‖, zero where g is.
@@ -78,15 +109,34 @@ impl<'m> Evaluation<'m> {
     /// ∂/∂θ Σ_b [a_b·f(x_b) + c_b·D_{u_b}f(x_b)], by path.
     pub fn parameter_gradients(self, a: &[f64], c: &[f64], directions: Tensor<4>) -> ByPath {
         let [a, c] = [a, c].map(|weights| like(weights, &self.samples));
-        match self.tape {
-            Some(tape) => {
-                let mut gradients = ByPath::new();
-                let weights = column(&a);
-                let start = self.samples * weights.clone() + directions * column(&c);
-                tape.push(start, &weights, &mut gradients);
-                gradients
-            }
-            None => by_duals(self.critic, self.samples, directions, a, c),
+        let Some(tape) = self.tape else {
+            return by_duals(self.critic, self.samples, directions, a, c);
+        };
+        let mut gradients = ByPath::new();
+        let weights = column(&a);
+        let start = self.samples * weights.clone() + directions * column(&c);
+        tape.push(start, Some(&weights), &mut gradients);
+        gradients
+    }
+
+    /// The same for a = 0; without those that are 0 then, of biases, where the critic has a closed form.
+    pub fn slope_gradients(self, c: &[f64], directions: Tensor<4>) -> ByPath {
+        let Some(tape) = &self.tape else {
+            return self.parameter_gradients(&vec![0.0; c.len()], c, directions);
+        };
+        let mut gradients = ByPath::new();
+        let start = directions * column(&like(c, &self.samples));
+        tape.push(start, None, &mut gradients);
+        gradients
+    }
+}
+
+impl Form {
+    /// What the critic did at the samples, if it is to be used.
+    fn trace(self, critic: &Critic, samples: Tensor<4>) -> Option<(Tensor<1>, Tape)> {
+        match self {
+            Form::Fastest => critic.valid().trace(samples),
+            Form::Dual => None,
         }
     }
 }
