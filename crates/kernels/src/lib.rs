@@ -74,7 +74,7 @@ pub use token_linear::{TokenOptions, token_linear};
 
 /// Name of the widest instruction set that the CPU kernels use here: `baseline`, `avx2` or `avx512`.
 ///
-/// The variable `MIXLAB_INSTRUCTIONS` of the environment can lower it. All give the same bits.
+/// The variable `MIXLAB_INSTRUCTIONS` of the environment can lower it. All give the same bits, products of matrices aside.
 pub fn instruction_set() -> &'static str {
     cpu::Level::detect().name()
 }

@@ -7,7 +7,9 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use mixlab_core::{Key, Precision, Purpose};
 use mixlab_nn::adversarial::{Critic, CriticActivation, NetworkConfig, PoolConfig, SampleShape};
 use mixlab_nn::mixer::{GmlpConfig, MixerConfig, MlpMixerConfig};
-use mixlab_nn::{Builder, InitialisationConfig, ModelConfig, parameter_values, with_parameters};
+use mixlab_nn::{
+    Builder, InitialisationConfig, ModelConfig, add_gradients, parameter_values, with_parameters,
+};
 use mixlab_objectives::adversarial::{
     AdversarialLoss, ConstraintConfig, DivergencePoints, Evaluation, Form, Normalisation, Rules, Samples,
     SpectralNorm, between,
@@ -142,6 +144,23 @@ fn the_closed_form_is_the_dual_one() {
             assert!((found - expected).abs() < 1e-12, "{name}: {found} and {expected}");
         }
         assert_same(name, &gradients, &expected, 1e-12);
+    }
+}
+
+/// Weights of values at the first samples and of slopes at the last, in one pass, are those of all samples in the primitive.
+#[test]
+fn one_pass_is_the_primitive_with_zeros() {
+    for (name, critic) in piecewise_linear().into_iter().chain(smooth()) {
+        let x = samples(&critic, 7, 1);
+        let (a, c) = (numbers(4, 2), numbers(3, 3));
+        let (mut found, last) =
+            Evaluation::after_first_order(&critic, x.clone(), 3, Form::Fastest, |_| a.clone());
+        let directions = last.directions();
+        add_gradients(&mut found, last.slope_gradients(&c, directions));
+        let evaluation = Evaluation::new(&critic, x, Form::Dual);
+        let directions = evaluation.directions();
+        let (a, c) = ([&a[..], &[0.0; 3]].concat(), [&[0.0; 4][..], &c].concat());
+        assert_same(name, &found, &evaluation.parameter_gradients(&a, &c, directions), 1e-12);
     }
 }
 

@@ -15,6 +15,7 @@ mod rows;
 mod single;
 #[cfg(target_arch = "x86_64")]
 mod squares;
+#[cfg(target_arch = "x86_64")]
 mod strips;
 mod transpose;
 mod vectorised;
@@ -22,11 +23,10 @@ mod vectorised;
 pub(crate) use blocks::{BLOCK, block_rows, for_blocks, for_blocks_with, sum_blocks};
 pub(crate) use level::Level;
 pub(crate) use memory::{expand, indices, output, owned, serves, slice, tensor, with_real};
-pub(crate) use packed::Packed;
+pub(crate) use packed::{Packed, TILE_ROWS};
 pub(crate) use product::{Matrix, add_product, product, product_into, viewable};
 pub(crate) use real::Real;
 pub(crate) use reduce::{add_largest, largest, map_sum, sum, sum2};
 pub(crate) use rows::{Rows, add_rows, add_to_rows, with_rows};
-pub(crate) use strips::ROWS as TILE_ROWS;
 pub(crate) use transpose::{ByRows, transpose};
 pub(crate) use vectorised::vectorised;

@@ -1,10 +1,15 @@
 //! Right operands of products that many blocks of rows share.
 
-use super::strips::{Strip, Strips};
-use super::{ByRows, Matrix, Real, for_blocks, output, product, transpose};
+use super::{ByRows, Level, Matrix, Real, for_blocks, output, product, transpose};
 
+/// Numbers of a register.
+pub(super) const LANES: usize = 8;
+/// Columns of a panel: those of a tile of sums.
+pub(super) const PANEL: usize = 2 * LANES;
+/// Rows of a tile of sums.
+pub(crate) const TILE_ROWS: usize = 6;
 /// Rows of the left operand whose part stays in the second-level cache, whole tiles of them.
-const ROWS: usize = 96;
+const ROWS: usize = 16 * TILE_ROWS;
 /// Rows of the right operand whose part of a panel stays in the first-level cache.
 const INNER: usize = 256;
 /// Numbers that are laid out by one task.
@@ -14,8 +19,8 @@ const LINE: usize = 64;
 
 /// A right operand, laid out once for products with any number of left ones.
 ///
-/// The general product lays it out anew for every block of rows that it is called with, which costs a tenth to a
-/// third of the time of blocks of 64 rows.
+/// The general product lays it out anew for every block of rows that it is called with. Where the processor has a kernel that reads panels,
+/// they are laid out here; elsewhere columns are turned into rows, and no more.
 pub(crate) struct Packed<'a, T> {
     inner: usize,
     columns: usize,
@@ -23,8 +28,8 @@ pub(crate) struct Packed<'a, T> {
 }
 
 enum Form<'a, T> {
-    /// For a kernel that reads panels.
-    Panels(Strips<T>, Panels<T>),
+    /// For the kernel that reads panels.
+    Panels(Panels<T>),
     /// For the general product, on all threads or on the calling one.
     Rows { right: ByRows<'a, T>, parallel: bool },
 }
@@ -32,11 +37,13 @@ enum Form<'a, T> {
 impl<'a, T: Real> Packed<'a, T> {
     pub(crate) fn new(matrix: Matrix<'a, T>) -> Self {
         let (inner, columns) = matrix.size();
-        // Where a register would be half empty the general product has kernels for vectors.
-        let strips = T::strips().filter(|strips| 2 * columns > strips.lanes);
-        let form = match strips {
-            Some(strips) => Form::Panels(strips, Panels::new(matrix, &strips)),
-            None => Form::Rows { right: ByRows::new(matrix), parallel: false },
+        // With AVX-512 the general product is at the machine's limit as it is, and where half of a register would be empty it has kernels
+        // for vectors.
+        let pays = Level::detect() == Level::Avx2 && columns > LANES / 2;
+        let form = if T::has_strips() && pays {
+            Form::Panels(Panels::new(matrix))
+        } else {
+            Form::Rows { right: ByRows::new(matrix), parallel: false }
         };
         Packed { inner, columns, form }
     }
@@ -47,8 +54,8 @@ impl<'a, T: Real> Packed<'a, T> {
         Packed { inner, columns, form: Form::Rows { right: ByRows::new(matrix), parallel: true } }
     }
 
-    /// `out ← a·self`, on the calling thread unless it is the only product; `a` has contiguous rows, `out` is
-    /// `[a.rows, columns]`, row after row.
+    /// `out ← a·self`, on the calling thread unless it is the only product; `a` has contiguous rows, `out` is `[a.rows, columns]`, row after
+    /// row.
     ///
     /// # Panics
     /// If the sizes do not belong together.
@@ -56,43 +63,70 @@ impl<'a, T: Real> Packed<'a, T> {
         let (rows, inner) = a.size();
         assert_eq!(inner, self.inner, "inner sizes of a product");
         assert_eq!(out.len(), rows * self.columns, "size of a product");
-        let (strips, panels) = match &self.form {
-            Form::Panels(strips, panels) => (strips, panels),
-            Form::Rows { right, parallel } => {
-                return product(out, a, right.matrix(), T::ONE, false, *parallel);
-            }
-        };
-        if inner == 0 {
-            out.fill(T::ZERO);
-        }
-        assert!(a.has_contiguous_rows(), "strips are read row by row");
-        for first in (0..rows).step_by(ROWS) {
-            let rows = ROWS.min(rows - first);
-            let (a, a_stride) = a.part(first..first + rows, 0..inner).start();
-            let out = &mut out[first * self.columns..];
-            for k in (0..inner).step_by(INNER) {
-                for column in (0..self.columns).step_by(strips.whole()) {
-                    let columns = (self.columns - column).min(strips.whole());
-                    let width = strips.width(columns);
-                    let strip = Strip {
-                        rows,
-                        inner: INNER.min(inner - k),
-                        columns,
-                        // SAFETY: inside the first row of the part.
-                        a: unsafe { a.add(k) },
-                        a_stride,
-                        panel: panels.at(column * inner + k * width),
-                        out: out[column..].as_mut_ptr(),
-                        out_stride: self.columns,
-                        add: k > 0,
-                    };
-                    // SAFETY: `Matrix` keeps its elements inside their slice, the panel has `inner` rows of this width,
-                    // and `out`, which is borrowed alone, has as many rows of `self.columns` numbers.
-                    unsafe { strips.run(&strip) }
+        match &self.form {
+            Form::Rows { right, parallel } => product(out, a, right.matrix(), T::ONE, false, *parallel),
+            Form::Panels(_) if inner == 0 => out.fill(T::ZERO),
+            Form::Panels(panels) => {
+                assert!(a.has_contiguous_rows(), "strips are read row by row");
+                for first in (0..rows).step_by(ROWS) {
+                    let a = a.part(first..rows.min(first + ROWS), 0..inner);
+                    self.rows(&mut out[first * self.columns..], a, panels);
                 }
             }
         }
     }
+
+    /// The first rows of `out`, as many as `a` has.
+    fn rows(&self, out: &mut [T], a: Matrix<'_, T>, panels: &Panels<T>) {
+        let (rows, inner) = a.size();
+        let (left, left_stride) = a.start();
+        for k in (0..inner).step_by(INNER) {
+            for column in (0..self.columns).step_by(PANEL) {
+                let columns = (self.columns - column).min(PANEL);
+                let strip = Strip {
+                    rows,
+                    inner: INNER.min(inner - k),
+                    columns,
+                    // SAFETY: inside the first row.
+                    left: unsafe { left.add(k) },
+                    left_stride,
+                    panel: panels.at(column * inner + k * width(columns)),
+                    out: out[column..].as_mut_ptr(),
+                    out_stride: self.columns,
+                    add: k > 0,
+                };
+                // SAFETY: `Matrix` keeps its elements inside their slice, the panel has `inner` rows of this width, and `out`, which is borrowed
+                // alone, has as many rows of `self.columns` numbers; `new` made panels for a kernel that there is.
+                unsafe { T::strip(&strip) }
+            }
+        }
+    }
+}
+
+/// All rows of a left operand and one panel: `out (+)= left·panel`.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "there is no kernel"))]
+pub(crate) struct Strip<T> {
+    /// Rows of `left` and of `out`.
+    pub rows: usize,
+    /// Columns of `left` and rows of the panel.
+    pub inner: usize,
+    /// Columns of `out`.
+    pub columns: usize,
+    /// Element (r, k) at `left + r·left_stride + k`.
+    pub left: *const T,
+    pub left_stride: usize,
+    /// `inner` rows of whole registers, one after the other; what is beyond `columns` is read, but what comes of it is dropped.
+    pub panel: *const T,
+    /// Element (r, c) at `out + r·out_stride + c`.
+    pub out: *mut T,
+    pub out_stride: usize,
+    /// Whether `out` is added to.
+    pub add: bool,
+}
+
+/// Numbers of a row of a panel with so many columns: whole registers.
+fn width(columns: usize) -> usize {
+    columns.next_multiple_of(LANES)
 }
 
 /// Columns side by side as wide as a tile, one such panel after the other; the last one padded to whole registers.
@@ -103,25 +137,24 @@ struct Panels<T> {
 }
 
 impl<T: Real> Panels<T> {
-    fn new(matrix: Matrix<'_, T>, strips: &Strips<T>) -> Self {
+    fn new(matrix: Matrix<'_, T>) -> Self {
         let (inner, columns) = matrix.size();
-        let whole = strips.whole();
-        let last = columns % whole;
-        let size = inner * (columns - last + strips.width(last));
+        let last = columns % PANEL;
+        let size = inner * (columns - last + width(last));
         let mut values = output::<T>(size + LINE / size_of::<T>());
         let start = values.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
-        let panel = inner * whole;
+        let panel = inner * PANEL;
         let together = panel * (TOGETHER / panel.max(1)).max(1);
         for_blocks(&mut values[start..start + size], together.max(1), |first, panels| {
-            let column = first / panel * whole;
+            let column = first / panel * PANEL;
             // The last panel may be as wide as the others without having as many columns.
-            let count = (panels.len() / panel).min((columns - column) / whole);
-            let (all, rest) = panels.split_at_mut(count * panel);
-            let end = column + count * whole;
-            lay_out(matrix.part(0..inner, column..end), whole, all);
+            let count = (panels.len() / panel).min((columns - column) / PANEL);
+            let (whole, rest) = panels.split_at_mut(count * panel);
+            let end = column + count * PANEL;
+            lay_out(matrix.part(0..inner, column..end), whole);
             if !rest.is_empty() {
                 rest.fill(T::ZERO);
-                lay_out(matrix.part(0..inner, end..columns), rest.len() / inner, rest);
+                transpose(matrix.part(0..inner, end..columns).t(), rest, rest.len() / inner);
             }
         });
         Panels { values, start }
@@ -132,52 +165,56 @@ impl<T: Real> Panels<T> {
     }
 }
 
-/// Writes columns in panels of this width; what is beyond the last of them is not touched.
-fn lay_out<T: Real>(columns: Matrix<'_, T>, width: usize, panels: &mut [T]) {
+/// Writes columns in whole panels.
+fn lay_out<T: Real>(columns: Matrix<'_, T>, panels: &mut [T]) {
     let (inner, count) = columns.size();
-    if columns.has_contiguous_rows() && count.is_multiple_of(width) {
-        // Widths that the compiler knows, so that a copy is a few moves.
-        match width {
-            16 => return by_rows::<T, 16>(columns, panels),
-            64 => return by_rows::<T, 64>(columns, panels),
-            _ => {}
+    if !columns.has_contiguous_rows() {
+        for (first, panel) in (0..count).step_by(PANEL).zip(panels.chunks_exact_mut(inner * PANEL)) {
+            transpose(columns.part(0..inner, first..first + PANEL).t(), panel, PANEL);
         }
+        return;
     }
-    for (first, panel) in (0..count).step_by(width).zip(panels.chunks_exact_mut(inner * width)) {
-        transpose(columns.part(0..inner, first..count.min(first + width)).t(), panel, width);
-    }
-}
-
-/// The same row by row: lines of neighbouring panels are neighbours in memory.
-fn by_rows<T: Real, const WIDTH: usize>(columns: Matrix<'_, T>, panels: &mut [T]) {
-    let (inner, _) = columns.size();
+    // Row by row: lines of neighbouring panels are neighbours in memory.
     for row in 0..inner {
-        for (index, values) in columns.row(row).as_chunks::<WIDTH>().0.iter().enumerate() {
-            let to = (index * inner + row) * WIDTH;
-            panels[to..to + WIDTH].copy_from_slice(values);
+        for (index, values) in columns.row(row).as_chunks::<PANEL>().0.iter().enumerate() {
+            let to = (index * inner + row) * PANEL;
+            panels[to..to + PANEL].copy_from_slice(values);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{INNER, Packed, ROWS};
+    use super::{Form, INNER, Packed, Panels, ROWS};
     use crate::cpu::{Matrix, Real};
 
     fn numbers<T: Real>(count: usize, step: f64) -> Vec<T> {
         (0..count).map(|i| T::of((i as f64 * step).sin())).collect()
     }
 
-    /// Against sums in double precision, of rows that lie apart, with operands by rows and by columns.
+    /// Every form that there is on this processor, whichever pays.
+    fn forms<'a, T: Real>(matrix: Matrix<'a, T>) -> Vec<Packed<'a, T>> {
+        let (inner, columns) = matrix.size();
+        let panels = T::has_strips().then(|| Form::Panels(Panels::new(matrix)));
+        let panels = panels.map(|form| Packed { inner, columns, form });
+        [Packed::new(matrix), Packed::alone(matrix)].into_iter().chain(panels).collect()
+    }
+
+    /// Against sums in double precision, of rows that lie apart, with operands by rows and by columns, with gaps and without.
     fn check<T: Real>(rows: usize, inner: usize, columns: usize, tolerance: f64) {
-        let stride = inner + 3;
-        let (left, right) = (numbers::<T>(rows * stride, 0.7), numbers::<T>(inner * columns, 1.3));
-        let turned: Vec<T> =
-            (0..inner * columns).map(|i| right[i % inner.max(1) * columns + i / inner.max(1)]).collect();
+        let (stride, wide, tall) = (inner + 3, columns + 2, inner + 1);
+        let (left, right) = (numbers::<T>(rows * stride, 0.7), numbers::<T>(inner * wide, 1.3));
+        let turned: Vec<T> = (0..columns * tall)
+            .map(|i| if i % tall < inner { right[i % tall * wide + i / tall] } else { T::NAN })
+            .collect();
         let a = Matrix::strided(&left, rows, inner, stride, 1);
-        for b in [Matrix::new(&right, inner, columns), Matrix::new(&turned, columns, inner).t()] {
+        let by_rows = Matrix::strided(&right, inner, columns, wide, 1);
+        let by_columns = Matrix::strided(&turned, columns, inner, tall, 1).t();
+        for (b, packed) in
+            [by_rows, by_columns].into_iter().flat_map(|b| forms(b).into_iter().map(move |p| (b, p)))
+        {
             let mut out = vec![T::NAN; rows * columns];
-            Packed::new(b).product(&mut out, a);
+            packed.product(&mut out, a);
             for (i, out) in out.iter().enumerate() {
                 let (r, c) = (i / columns, i % columns);
                 let wanted: f64 = (0..inner).map(|k| a.at(r, k).wide() * b.at(k, c).wide()).sum();

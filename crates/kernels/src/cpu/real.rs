@@ -5,9 +5,9 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use burn::tensor::Element;
 
-use super::strips::{self, Strips};
+use super::packed::Strip;
 #[cfg(target_arch = "x86_64")]
-use super::{Level, squares};
+use super::{Level, squares, strips};
 use super::{Matrix, single};
 
 mod sealed {
@@ -55,8 +55,15 @@ pub(crate) trait Real:
     /// they cover.
     fn transpose_squares(matrix: Matrix<'_, Self>, out: &mut [Self], stride: usize) -> (usize, usize);
 
-    /// How products with panels go on this processor, if it has a kernel for them.
-    fn strips() -> Option<Strips<Self>>;
+    /// Whether products with panels have a kernel on this processor.
+    fn has_strips() -> bool;
+
+    /// Computes a strip of a product.
+    ///
+    /// # Safety
+    /// [`Real::has_strips`] must have said so. All elements must lie in live memory, padding of the panel included and those of `out` in memory
+    /// that nothing else reads or writes meanwhile; there must be at least one column and no more than a panel has.
+    unsafe fn strip(strip: &Strip<Self>);
 
     /// The larger of two numbers; the second if the first is not a number.
     #[inline(always)]
@@ -124,8 +131,22 @@ impl Real for f32 {
         let _ = (matrix, out, stride);
         (0, 0)
     }
-    fn strips() -> Option<Strips<f32>> {
-        strips::of_machine()
+    #[cfg(target_arch = "x86_64")]
+    fn has_strips() -> bool {
+        Level::detect() >= Level::Avx2
+    }
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn strip(strip: &Strip<f32>) {
+        // SAFETY: `has_strips` found AVX2; the rest is the caller's promise.
+        unsafe { strips::strip(strip) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    fn has_strips() -> bool {
+        false
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    unsafe fn strip(strip: &Strip<f32>) {
+        unreachable!("no kernel for {} rows", strip.rows);
     }
 }
 
@@ -167,7 +188,10 @@ impl Real for f64 {
     fn transpose_squares(_: Matrix<'_, f64>, _: &mut [f64], _: usize) -> (usize, usize) {
         (0, 0)
     }
-    fn strips() -> Option<Strips<f64>> {
-        None
+    fn has_strips() -> bool {
+        false
+    }
+    unsafe fn strip(strip: &Strip<f64>) {
+        unreachable!("no kernel for {} rows", strip.rows);
     }
 }

@@ -16,6 +16,9 @@ use crate::profile;
 /// Parts of a batch whose weight gradients are summed apart: does not depend on the number of threads.
 const PARTS: usize = 8;
 
+/// Parts of a batch that are mapped apart, with a buffer for windows each.
+const TASKS: usize = 32;
+
 /// Sizes of a convolution.
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
@@ -97,14 +100,14 @@ fn with_windows<T: Real>(sizes: &Sizes, x: &[T], buffer: &mut Vec<T>, mut use_wi
     use_windows(buffer);
 }
 
-/// Calls `work(sample, its output of `size` numbers, buffer)` for all samples, in parts of the batch that have a buffer each.
+/// Calls `work` with every sample, its output of `size` numbers and a buffer, which the samples of a part of the batch share.
 fn for_samples<T: Real>(
     out: &mut [T],
     size: usize,
     batch: usize,
     work: impl Fn(usize, &mut [T], &mut Vec<T>) + Sync + Send,
 ) {
-    let samples = batch.div_ceil(2 * PARTS).max(1);
+    let samples = batch.div_ceil(TASKS).max(1);
     for_blocks(out, samples * size, |start, part| {
         let mut buffer = Vec::new();
         for (index, out) in part.chunks_exact_mut(size).enumerate() {

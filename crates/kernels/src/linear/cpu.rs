@@ -40,13 +40,13 @@ impl Sizes {
         Sizes { rows, width, out }
     }
 
-    /// Rows of a block: a sixteenth of all, so that threads share the work evenly, but enough for a product to
-    /// run at full speed and few enough for the block to stay in the cache.
+    /// Rows of a block: an eighth of all, so that threads share the work evenly, but enough for a product to
+    /// run at full speed and few enough for the block to stay in the cache; and whole tiles of a product.
     fn block(&self) -> usize {
         const FEWEST: usize = 64;
         const NUMBERS: usize = 1 << 18;
         let largest = (NUMBERS / self.out.max(self.width).max(1)).max(FEWEST);
-        self.rows.div_ceil(16).clamp(FEWEST, largest).next_multiple_of(TILE_ROWS)
+        self.rows.div_ceil(8).clamp(FEWEST, largest).next_multiple_of(TILE_ROWS)
     }
 
     /// Whether the gradient of the weight is summed over parts of the rows, while they are in the cache, and not made as one

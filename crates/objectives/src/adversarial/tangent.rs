@@ -60,7 +60,7 @@ impl<'m> Evaluation<'m> {
         Evaluation::found(critic, samples, numbers(values), gradients, tape)
     }
 
-    /// [`first_order`] of all samples but the last `count`, and the evaluation of those, in one pass where the critic has a closed form.
+    /// [`first_order`] of all samples but the last `count`, and the evaluation of those: in one pass where the closed form is used.
     pub fn after_first_order(
         critic: &'m Critic,
         samples: Tensor<4>,
