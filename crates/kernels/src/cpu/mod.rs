@@ -7,7 +7,6 @@
 mod blocks;
 mod level;
 mod memory;
-mod packed;
 mod product;
 mod real;
 mod reduce;
@@ -15,15 +14,12 @@ mod rows;
 mod single;
 #[cfg(target_arch = "x86_64")]
 mod squares;
-#[cfg(target_arch = "x86_64")]
-mod strips;
 mod transpose;
 mod vectorised;
 
 pub(crate) use blocks::{BLOCK, block_rows, for_blocks, for_blocks_with, sum_blocks};
 pub(crate) use level::Level;
 pub(crate) use memory::{expand, indices, output, owned, serves, slice, tensor, with_real};
-pub(crate) use packed::{Packed, TILE_ROWS};
 pub(crate) use product::{Matrix, add_product, product, product_into, viewable};
 pub(crate) use real::Real;
 pub(crate) use reduce::{add_largest, largest, map_sum, sum, sum2};

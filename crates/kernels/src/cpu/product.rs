@@ -69,6 +69,7 @@ impl<'a, T> Matrix<'a, T> {
     }
 
     /// Where element (0, 0) lies, and the distance of rows.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn start(&self) -> (*const T, usize) {
         (self.values.as_ptr(), self.row_stride)
     }

@@ -5,9 +5,8 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use burn::tensor::Element;
 
-use super::packed::Strip;
 #[cfg(target_arch = "x86_64")]
-use super::{Level, squares, strips};
+use super::{Level, squares};
 use super::{Matrix, single};
 
 mod sealed {
@@ -54,16 +53,6 @@ pub(crate) trait Real:
     /// Transposes the squares of a matrix that the processor turns in its registers; returns how many rows and columns
     /// they cover.
     fn transpose_squares(matrix: Matrix<'_, Self>, out: &mut [Self], stride: usize) -> (usize, usize);
-
-    /// Whether products with panels have a kernel on this processor.
-    fn has_strips() -> bool;
-
-    /// Computes a strip of a product.
-    ///
-    /// # Safety
-    /// [`Real::has_strips`] must have said so. All elements must lie in live memory, padding of the panel included and those of `out` in memory
-    /// that nothing else reads or writes meanwhile; there must be at least one column and no more than a panel has.
-    unsafe fn strip(strip: &Strip<Self>);
 
     /// The larger of two numbers; the second if the first is not a number.
     #[inline(always)]
@@ -131,23 +120,6 @@ impl Real for f32 {
         let _ = (matrix, out, stride);
         (0, 0)
     }
-    #[cfg(target_arch = "x86_64")]
-    fn has_strips() -> bool {
-        Level::detect() >= Level::Avx2
-    }
-    #[cfg(target_arch = "x86_64")]
-    unsafe fn strip(strip: &Strip<f32>) {
-        // SAFETY: `has_strips` found AVX2; the rest is the caller's promise.
-        unsafe { strips::strip(strip) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    fn has_strips() -> bool {
-        false
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    unsafe fn strip(strip: &Strip<f32>) {
-        unreachable!("no kernel for {} rows", strip.rows);
-    }
 }
 
 impl Real for f64 {
@@ -187,11 +159,5 @@ impl Real for f64 {
     }
     fn transpose_squares(_: Matrix<'_, f64>, _: &mut [f64], _: usize) -> (usize, usize) {
         (0, 0)
-    }
-    fn has_strips() -> bool {
-        false
-    }
-    unsafe fn strip(strip: &Strip<f64>) {
-        unreachable!("no kernel for {} rows", strip.rows);
     }
 }

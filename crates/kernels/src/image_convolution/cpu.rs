@@ -8,7 +8,7 @@ use burn_flex::FlexTensor;
 
 use super::ConvolutionWindow;
 use crate::cpu::{
-    Matrix, Packed, Real, add_rows, add_to_rows, for_blocks, output, product, slice, sum_blocks, tensor,
+    ByRows, Matrix, Real, add_rows, add_to_rows, for_blocks, output, product, slice, sum_blocks, tensor,
     transpose, viewable, with_real,
 };
 use crate::profile;
@@ -116,11 +116,6 @@ fn for_samples<T: Real>(
     });
 }
 
-/// The weight of all samples, laid out once.
-fn shared<T: Real>(weight: Matrix<'_, T>, batch: usize) -> Packed<'_, T> {
-    if batch == 1 { Packed::alone(weight) } else { Packed::new(weight) }
-}
-
 fn dimensions(x: &FlexTensor) -> [usize; 4] {
     let shape = x.layout().shape().as_slice();
     [shape[0], shape[1], shape[2], shape[3]]
@@ -154,14 +149,15 @@ fn convolution_as<T: Real>(
         return transposed_as::<T>(&x, &weight, bias, window, [height, width]);
     }
     let sizes = Sizes::new([height, width, channels], outputs, window);
-    let (values, weight) = (slice::<T>(&x), shared(Matrix::<T>::of(&weight), batch));
+    let (values, weight) = (slice::<T>(&x), Matrix::<T>::of(&weight));
     let bias = bias.map(FlexTensor::to_contiguous);
     let bias = bias.as_ref().map(slice::<T>);
     let mut y = output::<T>(batch * sizes.output_size());
     for_samples(&mut y, sizes.output_size(), batch, |sample, y, buffer| {
         let x = &values[sample * sizes.input_size()..][..sizes.input_size()];
         with_windows(&sizes, x, buffer, |windows| {
-            weight.product(y, Matrix::new(windows, sizes.pixels(), sizes.row()));
+            let windows = Matrix::new(windows, sizes.pixels(), sizes.row());
+            product(y, windows, weight, T::ONE, false, batch == 1);
         });
         if let Some(bias) = bias {
             add_to_rows(y, bias);
@@ -200,7 +196,9 @@ fn transposed_as<T: Real>(
         return convolution_as::<T>(&y, &mirrored::<T>(&weight, window), bias, window);
     }
     let sizes = Sizes::new([height, width, channels], outputs, window);
-    let (values, weight) = (slice::<T>(&y), shared(Matrix::<T>::of(&weight).t(), batch));
+    // All samples share the weight: it is turned once.
+    let turned = ByRows::new(Matrix::<T>::of(&weight).t());
+    let (values, weight) = (slice::<T>(&y), turned.matrix());
     let bias = bias.map(FlexTensor::to_contiguous);
     let bias = bias.as_ref().map(slice::<T>);
     let mut x = output::<T>(batch * sizes.input_size());
@@ -208,12 +206,12 @@ fn transposed_as<T: Real>(
         let y = &values[sample * sizes.output_size()..][..sizes.output_size()];
         let y = Matrix::new(y, sizes.pixels(), outputs);
         if window.is_point() {
-            weight.product(x, y);
+            product(x, y, weight, T::ONE, false, batch == 1);
         } else {
             if windows.is_empty() {
                 *windows = output::<T>(sizes.pixels() * sizes.row());
             }
-            weight.product(windows, y);
+            product(windows, y, weight, T::ONE, false, batch == 1);
             fold(&sizes, windows, x);
         }
         if let Some(bias) = bias {

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use crate::Activation;
 use crate::activation::functions::{apply, apply_slope};
 use crate::cpu::{
-    Matrix, Packed, Real, Rows, TILE_ROWS, add_rows, add_to_rows, output, product, slice, sum_blocks, tensor,
-    viewable, with_real, with_rows,
+    ByRows, Matrix, Real, Rows, add_rows, add_to_rows, output, product, slice, sum_blocks, tensor, viewable,
+    with_real, with_rows,
 };
 use crate::profile;
 
@@ -41,12 +41,12 @@ impl Sizes {
     }
 
     /// Rows of a block: an eighth of all, so that threads share the work evenly, but enough for a product to
-    /// run at full speed and few enough for the block to stay in the cache; and whole tiles of a product.
+    /// run at full speed and few enough for the block to stay in the cache.
     fn block(&self) -> usize {
         const FEWEST: usize = 64;
         const NUMBERS: usize = 1 << 18;
         let largest = (NUMBERS / self.out.max(self.width).max(1)).max(FEWEST);
-        self.rows.div_ceil(8).clamp(FEWEST, largest).next_multiple_of(TILE_ROWS)
+        self.rows.div_ceil(8).clamp(FEWEST, largest)
     }
 
     /// Whether the gradient of the weight is summed over parts of the rows, while they are in the cache, and not made as one
@@ -94,8 +94,9 @@ fn forward_as<T: Real>(
     let bias = bias.as_ref().map(slice::<T>);
     let (x_rows, weight) = (Rows::<T>::new(x), Matrix::<T>::of(weight));
     let block = sizes.block();
-    // Many blocks share the weight: it is laid out once.
-    let packed = (rows > block).then(|| Packed::new(weight));
+    // Many blocks share the weight: it is turned once.
+    let turned = (rows > block).then(|| ByRows::new(weight));
+    let weight = turned.as_ref().map_or(weight, ByRows::matrix);
     let mut y = output::<T>(rows * out);
     let save = tracked && activation != Activation::Identity;
     let mut before = output::<T>(if save { rows * out } else { 0 });
@@ -105,11 +106,7 @@ fn forward_as<T: Real>(
     let mut tasks: Vec<_> = tasks.into_iter().zip(befores).enumerate().collect();
     let run = |(i, (y, before)): &mut (usize, (&mut [T], &mut [T]))| {
         let count = y.len() / out.max(1);
-        let x = x_rows.matrix(*i * block, count);
-        match &packed {
-            Some(weight) => weight.product(y, x),
-            None => product(y, x, weight, T::ONE, false, alone),
-        }
+        product(y, x_rows.matrix(*i * block, count), weight, T::ONE, false, alone);
         if let Some(bias) = bias {
             add_to_rows(y, bias);
         }
@@ -147,7 +144,6 @@ fn backward_as<T: Real>(dy: &FlexTensor, saved: &Saved, needed: [bool; 3]) -> [O
     let dy = slice::<T>(&dy);
     let [x_needed, weight_needed, bias_needed] = needed;
     let weight = Matrix::<T>::of(&saved.weight);
-    let alone = rows <= sizes.block();
     let pass = BackwardPass {
         sizes,
         block: sizes.block(),
@@ -155,8 +151,8 @@ fn backward_as<T: Real>(dy: &FlexTensor, saved: &Saved, needed: [bool; 3]) -> [O
         x: Rows::<T>::new(&saved.x),
         before: saved.before.as_ref().map(slice::<T>),
         activation: saved.activation,
-        turned: x_needed.then(|| if alone { Packed::alone(weight.t()) } else { Packed::new(weight.t()) }),
-        alone,
+        turned: x_needed.then(|| ByRows::new(weight.t())),
+        alone: rows <= sizes.block(),
     };
 
     let by_rows = weight_needed && sizes.sums_weight_by_rows();
@@ -206,7 +202,7 @@ struct BackwardPass<'a, T> {
     before: Option<&'a [T]>,
     activation: Activation,
     /// The transposed weight, if the gradient of x is needed.
-    turned: Option<Packed<'a, T>>,
+    turned: Option<ByRows<'a, T>>,
     /// One task has all rows, so that its products may use all threads.
     alone: bool,
 }
@@ -245,7 +241,7 @@ impl<T: Real> BackwardPass<'_, T> {
             }
             let dz = Matrix::new(dz, rows, out);
             if let (Some(turned), Some(dx)) = (&self.turned, dxs.next()) {
-                turned.product(dx, dz);
+                product(dx, dz, turned.matrix(), T::ONE, false, self.alone);
             }
             if !task.dweight.is_empty() {
                 product(task.dweight, self.x.matrix(start, rows).t(), dz, T::ONE, true, self.alone);

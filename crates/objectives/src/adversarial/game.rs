@@ -85,14 +85,12 @@ impl Rules<'_> {
         let batch = samples.real.dims()[0];
         assert_eq!(batch, samples.made.dims()[0], "as many real samples as made ones");
         let penalty = self.constraint.penalty();
-        let points = penalty.filter(|penalty| penalty.is_between()).map(|penalty| {
-            (penalty, super::points::between(samples.real.clone(), samples.made.clone(), key))
-        });
-        let all = vec![Some(samples.real), Some(samples.made), samples.changed];
-        let all = all.into_iter().chain([points.as_ref().map(|(_, points)| points.clone())]);
-        let all = Tensor::cat(all.flatten().collect(), 0);
-        match (points, self.constraint.normalisation(), penalty) {
-            (Some((penalty, points)), ..) => self.beside(critic, all, batch, (penalty, points.dims()[0])),
+        let between = penalty.filter(|penalty| penalty.is_between());
+        let points = between.map(|_| super::points::between(samples.real.clone(), samples.made.clone(), key));
+        let all = [Some(samples.real), Some(samples.made), samples.changed, points].into_iter().flatten();
+        let all = Tensor::cat(all.collect(), 0);
+        match (between, self.constraint.normalisation(), penalty) {
+            (Some(penalty), ..) => self.beside(critic, all, batch, penalty),
             (None, None, None) => self.plain(critic, all, batch),
             (None, normalisation, penalty) => {
                 let evaluation = Evaluation::new(critic, all, self.form);
@@ -105,22 +103,16 @@ impl Rules<'_> {
         }
     }
 
-    /// A loss of the values, and a penalty on slopes at the last `count` of all samples, where the values do not count.
-    fn beside(
-        &self,
-        critic: &Critic,
-        all: Tensor<4>,
-        batch: usize,
-        (penalty, count): (Penalty, usize),
-    ) -> CriticStep {
+    /// A loss of the values, and a penalty on slopes at the last of all samples, one for each pair, where the values do not count.
+    fn beside(&self, critic: &Critic, all: Tensor<4>, batch: usize, penalty: Penalty) -> CriticStep {
         let mut weights = Weights::default();
         let weigh = |values: &[f64]| {
-            weights = self.weights(values, &vec![0.0; values.len()], batch, None, None);
+            weights = self.of_values(values, batch);
             weights.a.clone()
         };
-        let (mut gradients, evaluation) = Evaluation::after_first_order(critic, all, count, self.form, weigh);
+        let (mut gradients, evaluation) = Evaluation::after_first_order(critic, all, batch, self.form, weigh);
         let norms = evaluation.norms.clone();
-        let share = 1.0 / count as f64;
+        let share = 1.0 / batch as f64;
         let scored: Vec<Scored> = norms.iter().map(|&norm| penalty.at(norm)).collect();
         let cost = share * scored.iter().map(|scored| scored.value).sum::<f64>();
         let c: Vec<f64> = scored.iter().map(|scored| share * scored.slope).collect();
@@ -136,10 +128,15 @@ impl Rules<'_> {
     fn plain(&self, critic: &Critic, all: Tensor<4>, batch: usize) -> CriticStep {
         let mut weights = Weights::default();
         let (_, gradients) = first_order(critic, all, |values| {
-            weights = self.weights(values, &vec![0.0; values.len()], batch, None, None);
+            weights = self.of_values(values, batch);
             weights.a.clone()
         });
         weights.step(Vec::new(), gradients)
+    }
+
+    /// [`Rules::weights`] of a loss without slopes in it.
+    fn of_values(&self, values: &[f64], batch: usize) -> Weights {
+        self.weights(values, &vec![0.0; values.len()], batch, None, None)
     }
 
     /// From values and norms of real, made and changed samples, in this order, to the weights of the primitive.
