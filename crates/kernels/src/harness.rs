@@ -62,6 +62,11 @@ impl Inputs {
     }
 }
 
+/// Inputs of an evaluation without gradients.
+pub(crate) fn untracked(precision: Precision) -> Inputs {
+    Inputs::new(precision, Device::flex())
+}
+
 /// Standard normals that are a function of the name.
 pub(crate) fn normals(name: &str, length: usize) -> Vec<f64> {
     let stream = Key::root(hash64(name.as_bytes())).purpose(Purpose::Synthetic).sample(0);
@@ -132,7 +137,7 @@ pub(crate) fn fast_equals_portable<const D: usize>(
         let name = format!("{name} {precision:?}");
         let expected = evaluate(precision, portable_once(&portable));
         assert_close(&name, &evaluate(precision, |t| fast(t)), &expected, tolerance);
-        let untracked = numbers(fast(&mut Inputs::new(precision, Device::flex())));
+        let untracked = numbers(fast(&mut untracked(precision)));
         let untracked = vec![("value without gradients".to_owned(), untracked)];
         let value = vec![("value without gradients".to_owned(), expected[0].1.clone())];
         assert_close(&name, &untracked, &value, tolerance);
@@ -166,7 +171,7 @@ pub(crate) fn differentiate<const D: usize>(name: &str, operation: impl Fn(&mut 
     const STEP: f64 = 1e-5;
     let analytic = evaluate(Precision::F64, |t| operation(t));
     let loss = |leaf: usize, element: usize, amount: f64| -> f64 {
-        let mut inputs = Inputs::new(Precision::F64, Device::flex());
+        let mut inputs = untracked(Precision::F64);
         inputs.change = Some((leaf, element, amount));
         let value = numbers(operation(&mut inputs));
         value.iter().zip(normals("seed", value.len())).map(|(x, seed)| x * seed).sum()

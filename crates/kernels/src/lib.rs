@@ -10,12 +10,14 @@ mod allocations;
 #[cfg(feature = "mimalloc")]
 mod allocator;
 mod attention;
+mod batch_norm;
 mod contrastive;
 mod convolution;
 mod cpu;
 mod cross_entropy;
 mod dropout;
 mod embedding;
+mod epilogue;
 mod fourier_mix;
 mod gated;
 mod gradients;
@@ -33,6 +35,7 @@ mod portable;
 pub mod profile;
 mod rectifier;
 mod rotary;
+mod row_sums;
 mod score_attention;
 mod softmax;
 mod softmax_attention;
@@ -45,6 +48,7 @@ pub use affine_rotary::affine_rotary;
 pub use allocations::{AllocationCount, CountingAllocator};
 #[cfg(feature = "mimalloc")]
 pub use allocator::keep_freed_pages;
+pub use batch_norm::{BatchNormed, batch_norm};
 pub use contrastive::{
     AnchorStatistics, Contrasted, ContrastiveOptions, Pairing, Part, Rounding, RowLoss, Special,
     contrastive_loss,
@@ -53,12 +57,14 @@ pub use convolution::{ChannelMap, ConvolutionOptions, depthwise_convolution, dyn
 pub use cross_entropy::cross_entropy;
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
+pub use epilogue::{Epilogue, Gate};
 pub use fourier_mix::{FourierGroups, fourier_mix, fourier_mix_by_product};
 pub use gated::{gated_product, glu};
 pub use image_convolution::{
-    ConvolutionWindow, image_convolution, image_convolution_weights, transposed_image_convolution,
+    ConvolutionWindow, image_convolution, image_convolution_weights, image_convolution_with,
+    transposed_image_convolution, transposed_image_convolution_with,
 };
-pub use linear::linear;
+pub use linear::{linear, linear_weights, linear_with};
 pub use linear_attention::{LinearOptions, linear_attention};
 pub use mask::{Geometry, Mask};
 pub use mixed_chunk_attention::{ChunkNormaliser, MixedChunkOptions, mixed_chunk_attention};
@@ -67,6 +73,7 @@ pub use optimizer::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, Updated, glob
 pub use portable::portable;
 pub use rectifier::{leaky_relu, rectifier_gate};
 pub use rotary::{Positions, RotaryLayout, RotaryOptions, rotary};
+pub use row_sums::row_sums;
 pub use score_attention::{ScoreOptions, ScoreWeight, score_attention};
 pub use softmax::softmax;
 pub use softmax_attention::{SoftmaxOptions, softmax_attention};

@@ -1,6 +1,6 @@
 //! Between the engine's tensors and slices of numbers.
 
-use burn::backend::Bytes;
+use burn::backend::{Bytes, Flex};
 use burn::tensor::{DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 
@@ -57,12 +57,28 @@ pub(crate) fn tensor<T: Real>(values: Vec<T>, shape: impl Into<Shape>) -> FlexTe
 /// The numbers of a tensor that is contiguous.
 ///
 /// # Panics
-/// If the tensor is strided or of another type: call `to_contiguous` first, and give all operands of an
+/// If the tensor is strided or of another type: call [`contiguous`] first, and give all operands of an
 /// operation one precision.
 pub(crate) fn slice<T: Real>(tensor: &FlexTensor) -> &[T] {
     tensor.as_slice::<T>().unwrap_or_else(|| {
         panic!("operand is {:?} where contiguous {:?} is needed", tensor.dtype(), T::dtype())
     })
+}
+
+/// The tensor as the back end holds it.
+///
+/// # Panics
+/// If the tensor is tracked or on another device.
+pub(crate) fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    match tensor.try_into_primitive::<Flex>() {
+        Ok(primitive) => primitive,
+        Err(error) => panic!("expected an untracked tensor of the CPU: {error:?}"),
+    }
+}
+
+/// The same tensor with its numbers one after the other. Some samples of a larger one are so already, and stay where they are.
+pub(crate) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
+    if tensor.is_contiguous() { tensor.clone() } else { tensor.to_contiguous() }
 }
 
 /// The same tensor in memory of its own shape, to be changed in place; moves nothing if it is so already.

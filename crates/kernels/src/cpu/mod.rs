@@ -19,7 +19,9 @@ mod vectorised;
 
 pub(crate) use blocks::{BLOCK, block_rows, for_blocks, for_blocks_with, sum_blocks};
 pub(crate) use level::Level;
-pub(crate) use memory::{expand, indices, output, owned, serves, slice, tensor, with_real};
+pub(crate) use memory::{
+    contiguous, expand, indices, output, owned, primitive, serves, slice, tensor, with_real,
+};
 pub(crate) use product::{Matrix, add_product, product, product_into, viewable};
 pub(crate) use real::Real;
 pub(crate) use reduce::{add_largest, largest, map_sum, sum, sum2};

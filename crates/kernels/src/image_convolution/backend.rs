@@ -8,8 +8,10 @@ use burn::backend::{Autodiff, Backend, Flex, backend_extension};
 use burn_flex::FlexTensor;
 
 use super::{ConvolutionWindow, cpu};
+use crate::epilogue::FlexEpilogue;
 use crate::gradients::{propagate, track};
 use crate::operand::Operand;
+use crate::row_sums::row_sums_of;
 
 #[backend_extension(Autodiff, Flex)]
 pub(crate) trait ImageConvolutionBackend: Backend {
@@ -42,7 +44,7 @@ impl ImageConvolutionBackend for Flex {
         bias: Operand<Self>,
         window: ConvolutionWindow,
     ) -> FlexTensor {
-        cpu::convolution(&x, &weight, bias.into_option().as_ref(), window)
+        cpu::convolution(&x, &weight, &FlexEpilogue::bias(bias.into_option().as_ref()), window)
     }
 
     fn fused_transposed_image_convolution(
@@ -52,7 +54,7 @@ impl ImageConvolutionBackend for Flex {
         window: ConvolutionWindow,
         size: [usize; 2],
     ) -> FlexTensor {
-        cpu::transposed(&y, &weight, bias.into_option().as_ref(), window, size)
+        cpu::transposed(&y, &weight, &FlexEpilogue::bias(bias.into_option().as_ref()), window, size)
     }
 
     fn fused_image_convolution_weights(
@@ -86,7 +88,7 @@ impl<C: CheckpointStrategy> ImageConvolutionBackend for Autodiff<Flex, C> {
         let has_bias = bias.is_some();
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let bias = bias.map(|bias| bias.into_primitive());
-        let y = cpu::convolution(&x, &weight, bias.as_ref(), window);
+        let y = cpu::convolution(&x, &weight, &FlexEpilogue::bias(bias.as_ref()), window);
         track::<C, _, _>(ConvolutionBackward, nodes, y, State { x, weight, has_bias, window })
     }
 
@@ -102,7 +104,7 @@ impl<C: CheckpointStrategy> ImageConvolutionBackend for Autodiff<Flex, C> {
         let has_bias = bias.is_some();
         let (y, weight) = (y.into_primitive(), weight.into_primitive());
         let bias = bias.map(|bias| bias.into_primitive());
-        let x = cpu::transposed(&y, &weight, bias.as_ref(), window, size);
+        let x = cpu::transposed(&y, &weight, &FlexEpilogue::bias(bias.as_ref()), window, size);
         track::<C, _, _>(TransposedBackward, nodes, x, State { x: y, weight, has_bias, window })
     }
 
@@ -129,9 +131,9 @@ impl Backward<Flex, 3> for ConvolutionBackward {
             let shape = x.layout().shape().as_slice();
             let size = [shape[1], shape[2]];
             [
-                of_x.then(|| cpu::transposed(&dy, &weight, None, window, size)),
+                of_x.then(|| cpu::transposed(&dy, &weight, &FlexEpilogue::default(), window, size)),
                 of_weight.then(|| cpu::weights(&x, &dy, window)),
-                (of_bias && has_bias).then(|| cpu::bias(&dy)),
+                (of_bias && has_bias).then(|| row_sums_of(&dy, None)),
             ]
         });
     }
@@ -149,9 +151,9 @@ impl Backward<Flex, 3> for TransposedBackward {
             gradients,
             |dx, State { x: y, weight, has_bias, window }, [of_y, of_weight, of_bias]| {
                 [
-                    of_y.then(|| cpu::convolution(&dx, &weight, None, window)),
+                    of_y.then(|| cpu::convolution(&dx, &weight, &FlexEpilogue::default(), window)),
                     of_weight.then(|| cpu::weights(&dx, &y, window)),
-                    (of_bias && has_bias).then(|| cpu::bias(&dx)),
+                    (of_bias && has_bias).then(|| row_sums_of(&dx, None)),
                 ]
             },
         );
@@ -169,8 +171,8 @@ impl Backward<Flex, 2> for WeightsBackward {
             let shape = x.layout().shape().as_slice();
             let size = [shape[1], shape[2]];
             [
-                of_x.then(|| cpu::transposed(&dy, &weight, None, window, size)),
-                of_dy.then(|| cpu::convolution(&x, &weight, None, window)),
+                of_x.then(|| cpu::transposed(&dy, &weight, &FlexEpilogue::default(), window, size)),
+                of_dy.then(|| cpu::convolution(&x, &weight, &FlexEpilogue::default(), window)),
             ]
         });
     }

@@ -8,9 +8,10 @@ use burn_flex::FlexTensor;
 
 use super::ConvolutionWindow;
 use crate::cpu::{
-    ByRows, Matrix, Real, add_rows, add_to_rows, for_blocks, output, product, slice, sum_blocks, tensor,
-    transpose, viewable, with_real,
+    ByRows, Matrix, Real, contiguous, for_blocks, output, product, slice, sum_blocks, tensor, transpose,
+    viewable, with_real,
 };
+use crate::epilogue::FlexEpilogue;
 use crate::profile;
 
 /// Parts of a batch whose weight gradients are summed apart: does not depend on the number of threads.
@@ -121,37 +122,36 @@ fn dimensions(x: &FlexTensor) -> [usize; 4] {
     [shape[0], shape[1], shape[2], shape[3]]
 }
 
-/// y = u(x)·W + β.
+/// y = u(x)·W, finished by an epilogue.
 pub(super) fn convolution(
     x: &FlexTensor,
     weight: &FlexTensor,
-    bias: Option<&FlexTensor>,
+    epilogue: &FlexEpilogue,
     window: ConvolutionWindow,
 ) -> FlexTensor {
     profile::operation(
         "image_convolution",
         [x, weight],
-        || with_real!(x.dtype(), R => convolution_as::<R>(x, weight, bias, window)),
+        || with_real!(x.dtype(), R => convolution_as::<R>(x, weight, epilogue, window)),
     )
 }
 
 fn convolution_as<T: Real>(
     x: &FlexTensor,
     weight: &FlexTensor,
-    bias: Option<&FlexTensor>,
+    epilogue: &FlexEpilogue,
     window: ConvolutionWindow,
 ) -> FlexTensor {
-    let (x, weight) = (x.to_contiguous(), viewable(weight.clone()));
+    let (x, weight) = (contiguous(x), viewable(weight.clone()));
     let [batch, height, width, channels] = dimensions(&x);
     let outputs = weight.layout().shape().as_slice()[1];
     if window.keeps_size() && outputs < channels {
         let weight = mirrored::<T>(&weight, window);
-        return transposed_as::<T>(&x, &weight, bias, window, [height, width]);
+        return transposed_as::<T>(&x, &weight, epilogue, window, [height, width]);
     }
     let sizes = Sizes::new([height, width, channels], outputs, window);
     let (values, weight) = (slice::<T>(&x), Matrix::<T>::of(&weight));
-    let bias = bias.map(FlexTensor::to_contiguous);
-    let bias = bias.as_ref().map(slice::<T>);
+    let finish = epilogue.finish::<T>(outputs, sizes.output_size());
     let mut y = output::<T>(batch * sizes.output_size());
     for_samples(&mut y, sizes.output_size(), batch, |sample, y, buffer| {
         let x = &values[sample * sizes.input_size()..][..sizes.input_size()];
@@ -159,48 +159,45 @@ fn convolution_as<T: Real>(
             let windows = Matrix::new(windows, sizes.pixels(), sizes.row());
             product(y, windows, weight, T::ONE, false, batch == 1);
         });
-        if let Some(bias) = bias {
-            add_to_rows(y, bias);
-        }
+        finish.run(sample * sizes.output_size(), y);
     });
     let [rows, columns, _] = sizes.output;
     tensor(y, [batch, rows, columns, outputs])
 }
 
-/// x̂ = uᵀ(y·Wᵀ) + β.
+/// x̂ = uᵀ(y·Wᵀ), finished by an epilogue.
 pub(super) fn transposed(
     y: &FlexTensor,
     weight: &FlexTensor,
-    bias: Option<&FlexTensor>,
+    epilogue: &FlexEpilogue,
     window: ConvolutionWindow,
     size: [usize; 2],
 ) -> FlexTensor {
     profile::operation(
         "image_convolution",
         [y, weight],
-        || with_real!(y.dtype(), R => transposed_as::<R>(y, weight, bias, window, size)),
+        || with_real!(y.dtype(), R => transposed_as::<R>(y, weight, epilogue, window, size)),
     )
 }
 
 fn transposed_as<T: Real>(
     y: &FlexTensor,
     weight: &FlexTensor,
-    bias: Option<&FlexTensor>,
+    epilogue: &FlexEpilogue,
     window: ConvolutionWindow,
     [height, width]: [usize; 2],
 ) -> FlexTensor {
-    let (y, weight) = (y.to_contiguous(), viewable(weight.clone()));
+    let (y, weight) = (contiguous(y), viewable(weight.clone()));
     let [batch, .., outputs] = dimensions(&y);
     let channels = weight.layout().shape().as_slice()[0] / window.size();
     if window.keeps_size() && outputs < channels {
-        return convolution_as::<T>(&y, &mirrored::<T>(&weight, window), bias, window);
+        return convolution_as::<T>(&y, &mirrored::<T>(&weight, window), epilogue, window);
     }
     let sizes = Sizes::new([height, width, channels], outputs, window);
     // All samples share the weight: it is turned once.
     let turned = ByRows::new(Matrix::<T>::of(&weight).t());
     let (values, weight) = (slice::<T>(&y), turned.matrix());
-    let bias = bias.map(FlexTensor::to_contiguous);
-    let bias = bias.as_ref().map(slice::<T>);
+    let finish = epilogue.finish::<T>(channels, sizes.input_size());
     let mut x = output::<T>(batch * sizes.input_size());
     for_samples(&mut x, sizes.input_size(), batch, |sample, x, windows| {
         let y = &values[sample * sizes.output_size()..][..sizes.output_size()];
@@ -214,9 +211,7 @@ fn transposed_as<T: Real>(
             product(windows, y, weight, T::ONE, false, batch == 1);
             fold(&sizes, windows, x);
         }
-        if let Some(bias) = bias {
-            add_to_rows(x, bias);
-        }
+        finish.run(sample * sizes.input_size(), x);
     });
     tensor(x, [batch, height, width, channels])
 }
@@ -231,7 +226,7 @@ pub(super) fn weights(x: &FlexTensor, dy: &FlexTensor, window: ConvolutionWindow
 }
 
 fn weights_as<T: Real>(x: &FlexTensor, dy: &FlexTensor, window: ConvolutionWindow) -> FlexTensor {
-    let (x, dy) = (x.to_contiguous(), dy.to_contiguous());
+    let (x, dy) = (contiguous(x), contiguous(dy));
     let [batch, height, width, channels] = dimensions(&x);
     let [.., outputs] = dimensions(&dy);
     if window.keeps_size() && outputs < channels {
@@ -274,23 +269,4 @@ fn mirrored<T: Real>(weight: &FlexTensor, window: ConvolutionWindow) -> FlexTens
         transpose(weight, turned, channels);
     }
     tensor(turned, [window.size() * outputs, channels])
-}
-
-/// Sums over all pixels of all samples, `[channels]`: the gradient of a bias.
-pub(super) fn bias(dy: &FlexTensor) -> FlexTensor {
-    with_real!(dy.dtype(), R => bias_as::<R>(dy))
-}
-
-fn bias_as<T: Real>(dy: &FlexTensor) -> FlexTensor {
-    let dy = dy.to_contiguous();
-    let [batch, height, width, channels] = dimensions(&dy);
-    let values = slice::<T>(&dy);
-    let sample = height * width * channels;
-    let samples = batch.div_ceil(PARTS).max(1);
-    let mut parts = vec![T::ZERO; batch.div_ceil(samples).max(1) * channels];
-    for_blocks(&mut parts, channels, |start, part| {
-        let first = start / channels.max(1) * samples;
-        add_rows(part, &values[first * sample..batch.min(first + samples) * sample]);
-    });
-    tensor(sum_blocks(&parts, channels), [channels])
 }

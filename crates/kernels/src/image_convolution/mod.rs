@@ -18,10 +18,11 @@ mod portable;
 mod tests;
 mod window;
 
-use burn::backend::Dispatch;
+use burn::backend::{Dispatch, Flex};
 use burn::tensor::Tensor;
 
-use crate::cpu::serves;
+use crate::cpu::{primitive, serves};
+use crate::epilogue::{Epilogue, serves_untracked};
 use crate::operand::Operand;
 use backend::ImageConvolutionBackend;
 
@@ -39,8 +40,7 @@ pub fn image_convolution(
     bias: Option<Tensor<1>>,
     window: ConvolutionWindow,
 ) -> Tensor<4> {
-    let ([rows, _], channels) = (weight.dims(), x.dims()[3]);
-    assert_eq!(rows, window.size() * channels, "rows of the weight of a convolution of {channels} channels");
+    check_convolution(&x, &weight, window);
     if !serves(&x) {
         return portable::convolution(x, weight, bias, window);
     }
@@ -50,6 +50,26 @@ pub fn image_convolution(
         Operand::new(bias),
         window,
     ))
+}
+
+/// [`image_convolution`] with an epilogue, `[b, oh, ow, out]`. Not tracked.
+///
+/// # Panics
+/// As [`image_convolution`], if operands of the epilogue do not belong to the result, or if a tensor is tracked.
+pub fn image_convolution_with(
+    x: Tensor<4>,
+    weight: Tensor<2>,
+    window: ConvolutionWindow,
+    epilogue: Epilogue<4>,
+) -> Tensor<4> {
+    check_convolution(&x, &weight, window);
+    let [batch, height, width, _] = x.dims();
+    epilogue.check([batch, window.output(height), window.output(width), weight.dims()[1]]);
+    if !serves_untracked(&x) {
+        return epilogue.apply(portable::convolution(x, weight, None, window));
+    }
+    let epilogue = epilogue.into_primitives();
+    Tensor::from_primitive::<Flex>(cpu::convolution(&primitive(x), &primitive(weight), &epilogue, window))
 }
 
 /// The adjoint of a convolution with this weight, images `[b, oh, ow, out]` to `[b, h, w, in]`, where `size` is `[h, w]`.
@@ -65,9 +85,7 @@ pub fn transposed_image_convolution(
     window: ConvolutionWindow,
     size: [usize; 2],
 ) -> Tensor<4> {
-    let [_, height, width, channels] = y.dims();
-    assert_eq!(size.map(|side| window.output(side)), [height, width], "sizes of a transposed convolution");
-    assert_eq!(weight.dims()[1], channels, "columns of the weight of a transposed convolution");
+    check_transposed(&y, &weight, window, size);
     if !serves(&y) {
         return portable::transposed(y, weight, bias, window, size);
     }
@@ -78,6 +96,27 @@ pub fn transposed_image_convolution(
         window,
         size,
     ))
+}
+
+/// [`transposed_image_convolution`] with an epilogue, `[b, h, w, in]`. Not tracked.
+///
+/// # Panics
+/// As [`transposed_image_convolution`], if operands of the epilogue do not belong to the result, or if a tensor is tracked.
+pub fn transposed_image_convolution_with(
+    y: Tensor<4>,
+    weight: Tensor<2>,
+    window: ConvolutionWindow,
+    size: [usize; 2],
+    epilogue: Epilogue<4>,
+) -> Tensor<4> {
+    check_transposed(&y, &weight, window, size);
+    epilogue.check([y.dims()[0], size[0], size[1], weight.dims()[0] / window.size()]);
+    if !serves_untracked(&y) {
+        return epilogue.apply(portable::transposed(y, weight, None, window, size));
+    }
+    let epilogue = epilogue.into_primitives();
+    let x = cpu::transposed(&primitive(y), &primitive(weight), &epilogue, window, size);
+    Tensor::from_primitive::<Flex>(x)
 }
 
 /// The gradient of the weight of a convolution, `[side·side·in, out]`, from its input `[b, h, w, in]` and the gradient of its output
@@ -97,4 +136,15 @@ pub fn image_convolution_weights(x: Tensor<4>, dy: Tensor<4>, window: Convolutio
         dy.into_dispatch(),
         window,
     ))
+}
+
+fn check_convolution(x: &Tensor<4>, weight: &Tensor<2>, window: ConvolutionWindow) {
+    let ([rows, _], channels) = (weight.dims(), x.dims()[3]);
+    assert_eq!(rows, window.size() * channels, "rows of the weight of a convolution of {channels} channels");
+}
+
+fn check_transposed(y: &Tensor<4>, weight: &Tensor<2>, window: ConvolutionWindow, size: [usize; 2]) {
+    let [_, height, width, channels] = y.dims();
+    assert_eq!(size.map(|side| window.output(side)), [height, width], "sizes of a transposed convolution");
+    assert_eq!(weight.dims()[1], channels, "columns of the weight of a transposed convolution");
 }

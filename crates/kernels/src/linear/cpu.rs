@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use crate::Activation;
 use crate::activation::functions::{apply, apply_slope};
 use crate::cpu::{
-    ByRows, Matrix, Real, Rows, add_rows, add_to_rows, output, product, slice, sum_blocks, tensor, viewable,
-    with_real, with_rows,
+    ByRows, Matrix, Real, Rows, add_rows, add_to_rows, contiguous, output, product, slice, sum_blocks,
+    tensor, viewable, with_real, with_rows,
 };
+use crate::epilogue::FlexEpilogue;
 use crate::profile;
 
 /// What the backward pass needs.
@@ -19,7 +20,7 @@ use crate::profile;
 pub(super) struct Saved {
     x: FlexTensor,
     weight: FlexTensor,
-    /// x·W + b, if the activation is not the identity.
+    /// x·W + b, or what has the same slopes, if the activation is not the identity.
     before: Option<FlexTensor>,
     activation: Activation,
 }
@@ -89,24 +90,10 @@ fn forward_as<T: Real>(
     activation: Activation,
     tracked: bool,
 ) -> (FlexTensor, Option<FlexTensor>) {
-    let sizes @ Sizes { rows, out, .. } = Sizes::new(x, weight);
     let bias = bias.map(FlexTensor::to_contiguous);
     let bias = bias.as_ref().map(slice::<T>);
-    let (x_rows, weight) = (Rows::<T>::new(x), Matrix::<T>::of(weight));
-    let block = sizes.block();
-    // Many blocks share the weight: it is turned once.
-    let turned = (rows > block).then(|| ByRows::new(weight));
-    let weight = turned.as_ref().map_or(weight, ByRows::matrix);
-    let mut y = output::<T>(rows * out);
-    let save = tracked && activation != Activation::Identity;
-    let mut before = output::<T>(if save { rows * out } else { 0 });
-    let tasks = blocks(&mut y, block * out, rows.div_ceil(block));
-    let befores = blocks(&mut before, block * out, tasks.len());
-    let alone = tasks.len() == 1;
-    let mut tasks: Vec<_> = tasks.into_iter().zip(befores).enumerate().collect();
-    let run = |(i, (y, before)): &mut (usize, (&mut [T], &mut [T]))| {
-        let count = y.len() / out.max(1);
-        product(y, x_rows.matrix(*i * block, count), weight, T::ONE, false, alone);
+    let save = tracked && !matches!(activation, Activation::Identity | Activation::Relu);
+    let (y, before) = in_blocks::<T>(x, weight, save, |_, y, before| {
         if let Some(bias) = bias {
             add_to_rows(y, bias);
         }
@@ -114,19 +101,77 @@ fn forward_as<T: Real>(
             before.copy_from_slice(y);
         }
         apply(activation, y);
+    });
+    // A rectified number is positive where it was so before.
+    let before = if tracked && activation == Activation::Relu { Some(y.clone()) } else { before };
+    (y, before)
+}
+
+/// x·W, finished by an epilogue, every row a sample.
+pub(super) fn finished(x: FlexTensor, weight: FlexTensor, epilogue: &FlexEpilogue) -> FlexTensor {
+    let (x, weight) = (with_rows(x), viewable(weight));
+    let out = weight.layout().shape()[1];
+    profile::operation("linear", [&x, &weight], || {
+        with_real!(x.dtype(), R => {
+            let finish = epilogue.finish::<R>(out, out);
+            in_blocks::<R>(&x, &weight, false, |start, y, _| finish.run(start, y)).0
+        })
+    })
+}
+
+/// xᵀ·dy.
+pub(super) fn weights(x: FlexTensor, dy: FlexTensor) -> FlexTensor {
+    let (x, dy) = (with_rows(x), with_rows(dy));
+    profile::operation("linear", [&x, &dy], || {
+        with_real!(x.dtype(), R => {
+            weights_of(Matrix::<R>::of(&x), Matrix::<R>::of(&dy))
+        })
+    })
+}
+
+fn weights_of<T: Real>(x: Matrix<'_, T>, dy: Matrix<'_, T>) -> FlexTensor {
+    let shape = [x.size().1, dy.size().1];
+    let mut weights = output::<T>(shape[0] * shape[1]);
+    product(&mut weights, x.t(), dy, T::ONE, false, true);
+    tensor(weights, shape)
+}
+
+/// x·W in blocks of rows. `finish` is called with each while it is in the cache, after the place of its first number, and with its part of a
+/// second result of the same size, which is empty unless one is `wanted`.
+fn in_blocks<T: Real>(
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    wanted: bool,
+    finish: impl Fn(usize, &mut [T], &mut [T]) + Sync,
+) -> (FlexTensor, Option<FlexTensor>) {
+    let sizes @ Sizes { rows, out, .. } = Sizes::new(x, weight);
+    let (x_rows, weight) = (Rows::<T>::new(x), Matrix::<T>::of(weight));
+    let block = sizes.block();
+    // Many blocks share the weight: it is turned once.
+    let turned = (rows > block).then(|| ByRows::new(weight));
+    let weight = turned.as_ref().map_or(weight, ByRows::matrix);
+    let mut y = output::<T>(rows * out);
+    let mut second = output::<T>(if wanted { rows * out } else { 0 });
+    let tasks = blocks(&mut y, block * out, rows.div_ceil(block));
+    let seconds = blocks(&mut second, block * out, tasks.len());
+    let alone = tasks.len() == 1;
+    let mut tasks: Vec<_> = tasks.into_iter().zip(seconds).enumerate().collect();
+    let run = |(i, (y, second)): &mut (usize, (&mut [T], &mut [T]))| {
+        let count = y.len() / out.max(1);
+        product(y, x_rows.matrix(*i * block, count), weight, T::ONE, false, alone);
+        finish(*i * block * out, y, second);
     };
     if alone {
         tasks.iter_mut().for_each(run)
     } else {
         tasks.par_iter_mut().for_each(run)
     }
-
     let mut shape = x.layout().shape().to_vec();
     if let Some(last) = shape.last_mut() {
         *last = out;
     }
-    let before = save.then(|| tensor(before, shape.clone()));
-    (tensor(y, shape), before)
+    let second = wanted.then(|| tensor(second, shape.clone()));
+    (tensor(y, shape), second)
 }
 
 /// Gradients of x, weight and bias, of those that are `needed`.
@@ -140,7 +185,7 @@ pub(super) fn backward(dy: FlexTensor, saved: &Saved, needed: [bool; 3]) -> [Opt
 
 fn backward_as<T: Real>(dy: &FlexTensor, saved: &Saved, needed: [bool; 3]) -> [Option<FlexTensor>; 3] {
     let sizes @ Sizes { rows, width, out } = Sizes::new(&saved.x, &saved.weight);
-    let dy = dy.to_contiguous();
+    let dy = contiguous(dy);
     let dy = slice::<T>(&dy);
     let [x_needed, weight_needed, bias_needed] = needed;
     let weight = Matrix::<T>::of(&saved.weight);
@@ -176,16 +221,11 @@ fn backward_as<T: Real>(dy: &FlexTensor, saved: &Saved, needed: [bool; 3]) -> [O
     }
 
     let dweight = weight_needed.then(|| {
-        let dweight = if by_rows {
-            sum_blocks(&dweight, width * out)
-        } else {
-            let dz = if pass.before.is_some() { &dz } else { dy };
-            let mut dweight = output::<T>(width * out);
-            let x = pass.x.matrix(0, rows);
-            product(&mut dweight, x.t(), Matrix::new(dz, rows, out), T::ONE, false, true);
-            dweight
-        };
-        tensor(dweight, [width, out])
+        if by_rows {
+            return tensor(sum_blocks(&dweight, width * out), [width, out]);
+        }
+        let dz = if pass.before.is_some() { &dz } else { dy };
+        weights_of(pass.x.matrix(0, rows), Matrix::new(dz, rows, out))
     });
     let dx = x_needed.then(|| tensor(dx, saved.x.layout().shape().clone()));
     let dbias = bias_needed.then(|| tensor(sum_blocks(&dbias, out), Shape::from([out])));

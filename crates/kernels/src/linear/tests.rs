@@ -1,6 +1,9 @@
-use super::{linear, portable};
+use super::{linear, linear_weights, portable};
 use crate::Activation;
-use crate::harness::{Inputs, SIZES, differentiate, fast_equals_portable};
+use crate::harness::{
+    Inputs, PRECISIONS, SIZES, assert_close, differentiate, fast_equals_portable, normals, numbers,
+    same_bits, untracked,
+};
 use burn::tensor::Tensor;
 
 type Operands = (Tensor<3>, Tensor<2>, Option<Tensor<1>>);
@@ -81,4 +84,19 @@ fn untracked_operands() {
         |t| linear(fixed(t), t.input("weight", [5, 7]), None, Activation::Gelu),
         |t| portable::linear(fixed(t), t.input("weight", [5, 7]), None, Activation::Gelu),
     );
+}
+
+#[test]
+fn weights_equal_the_portable_definition() {
+    for [rows, width, out] in [[1, 3, 5], [70, 2, 65], [300, 130, 257]] {
+        for (precision, tolerance) in PRECISIONS {
+            let t = untracked(precision);
+            let x = t.constant(normals("x", (rows + 2) * width), [rows + 2, width]).narrow(0, 1, rows);
+            let dy = t.constant(normals("dy", rows * out), [rows, out]);
+            let name = format!("weights {rows} x {width} x {out} {precision:?}");
+            let weights = || vec![("weights".to_owned(), numbers(linear_weights(x.clone(), dy.clone())))];
+            assert_close(&name, &weights(), &crate::portable(weights), tolerance);
+            same_bits(&name, weights);
+        }
+    }
 }

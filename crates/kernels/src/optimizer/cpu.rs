@@ -1,4 +1,5 @@
-//! The updates over fixed blocks of all parameters at once, in place.
+//! The updates over fixed blocks of all parameters at once. Moments change in place. Parameters do not: whoever asks for an update holds them in
+//! a model still, so that they would be copied first, and by one thread.
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
@@ -6,7 +7,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{AdaptiveMoments, Slot, UpdateRule, UpdateStep, Updated};
-use crate::cpu::{BLOCK, Real, output, owned, slice, sum, vectorised, with_real};
+use crate::cpu::{BLOCK, Real, output, owned, primitive, slice, sum, tensor, vectorised, with_real};
 
 /// The tensors of one slot as the back end holds them.
 struct Held {
@@ -19,6 +20,7 @@ struct Held {
 /// A block of a slot.
 struct Piece<'a, T> {
     slot: usize,
+    before: &'a [T],
     parameter: &'a mut [T],
     gradient: &'a [T],
     moments: Vec<&'a mut [T]>,
@@ -27,27 +29,31 @@ struct Piece<'a, T> {
 
 pub(super) fn update(slots: Vec<Slot>, step: &UpdateStep) -> Vec<Updated> {
     let dtype = slots[0].parameter.dtype();
-    let mut held: Vec<Held> = slots.into_iter().map(hold).collect();
-    with_real!(dtype, R => {
-        let mut pieces = cut::<R>(&mut held);
-        match step.rule {
-            UpdateRule::AdamW(rule) => {
-                let numbers = Numbers::new(&rule, step);
-                pieces.par_iter_mut().for_each(|piece| adamw(piece, &numbers));
-            }
-            UpdateRule::Lamb(rule) => lamb(&mut pieces, &Numbers::new(&rule, step)),
-            UpdateRule::Sgd { momentum, nesterov } => {
-                let numbers = SgdNumbers {
-                    scale: R::of(step.gradient_scale),
-                    rate: R::of(step.learning_rate),
-                    momentum: R::of(momentum),
-                    nesterov,
-                };
-                pieces.par_iter_mut().for_each(|piece| sgd(piece, &numbers));
-            }
+    let held: Vec<Held> = slots.into_iter().map(hold).collect();
+    with_real!(dtype, R => update_as::<R>(held, step))
+}
+
+fn update_as<T: Real>(mut held: Vec<Held>, step: &UpdateStep) -> Vec<Updated> {
+    let mut parameters: Vec<Vec<T>> =
+        held.iter().map(|held| output(held.parameter.layout().num_elements())).collect();
+    let mut pieces = cut::<T>(&mut held, &mut parameters);
+    match step.rule {
+        UpdateRule::AdamW(rule) => {
+            let numbers = Numbers::new(&rule, step);
+            pieces.par_iter_mut().for_each(|piece| adamw(piece, &numbers));
         }
-    });
-    held.into_iter().map(release).collect()
+        UpdateRule::Lamb(rule) => lamb(&mut pieces, &Numbers::new(&rule, step)),
+        UpdateRule::Sgd { momentum, nesterov } => {
+            let numbers = SgdNumbers {
+                scale: T::of(step.gradient_scale),
+                rate: T::of(step.learning_rate),
+                momentum: T::of(momentum),
+                nesterov,
+            };
+            pieces.par_iter_mut().for_each(|piece| sgd(piece, &numbers));
+        }
+    }
+    held.into_iter().zip(parameters).map(|(held, parameter)| release(held, parameter)).collect()
 }
 
 /// Σ x² in double precision: blocks in parallel, their sums in order.
@@ -59,43 +65,35 @@ pub(super) fn square_sum(x: &Tensor<1>) -> f64 {
     })
 }
 
-/// # Panics
-/// If the tensor is tracked or on another device; `optimizer_update` has excluded both.
-fn primitive(tensor: Tensor<1>) -> FlexTensor {
-    match tensor.try_into_primitive::<Flex>() {
-        Ok(primitive) => primitive,
-        Err(error) => panic!("expected an untracked tensor of the CPU: {error:?}"),
-    }
-}
-
 fn hold(slot: Slot) -> Held {
     Held {
-        parameter: owned(primitive(slot.parameter)),
+        parameter: primitive(slot.parameter).to_contiguous(),
         gradient: primitive(slot.gradient).to_contiguous(),
         moments: slot.moments.into_iter().map(|moment| owned(primitive(moment))).collect(),
         weight_decay: slot.weight_decay,
     }
 }
 
-fn release(held: Held) -> Updated {
+fn release<T: Real>(held: Held, parameter: Vec<T>) -> Updated {
+    let shape = held.parameter.layout().shape().clone();
     Updated {
-        parameter: Tensor::from_primitive::<Flex>(held.parameter),
+        parameter: Tensor::from_primitive::<Flex>(tensor(parameter, shape)),
         moments: held.moments.into_iter().map(Tensor::from_primitive::<Flex>).collect(),
     }
 }
 
-/// The blocks of all slots, in order. A tensor that something else holds is copied here.
-fn cut<T: Real>(held: &mut [Held]) -> Vec<Piece<'_, T>> {
+/// The blocks of all slots, in order. Moments that something else holds are copied here.
+fn cut<'a, T: Real>(held: &'a mut [Held], parameters: &'a mut [Vec<T>]) -> Vec<Piece<'a, T>> {
     let mut pieces = Vec::new();
-    for (slot, held) in held.iter_mut().enumerate() {
-        let parameters = held.parameter.storage_mut::<T>().chunks_mut(BLOCK);
+    for (slot, (held, parameter)) in held.iter_mut().zip(parameters).enumerate() {
+        let befores = slice::<T>(&held.parameter).chunks(BLOCK);
         let gradients = slice::<T>(&held.gradient).chunks(BLOCK);
         let mut moments: Vec<_> =
             held.moments.iter_mut().map(|moment| moment.storage_mut::<T>().chunks_mut(BLOCK)).collect();
-        for (parameter, gradient) in parameters.zip(gradients) {
+        for ((parameter, before), gradient) in parameter.chunks_mut(BLOCK).zip(befores).zip(gradients) {
             let moments = moments.iter_mut().filter_map(Iterator::next).collect();
             let weight_decay = T::of(held.weight_decay);
-            pieces.push(Piece { slot, parameter, gradient, moments, weight_decay });
+            pieces.push(Piece { slot, before, parameter, gradient, moments, weight_decay });
         }
     }
     pieces
@@ -158,7 +156,7 @@ fn lamb<T: Real>(pieces: &mut [Piece<'_, T>], numbers: &Numbers<T>) {
         .zip(&mut updates)
         .map(|(piece, update)| {
             lamb_direction(piece, update, numbers);
-            (block_square_sum(piece.parameter), block_square_sum(update))
+            (block_square_sum(piece.before), block_square_sum(update))
         })
         .collect();
     let mut norms = vec![(0.0, 0.0); slots];
@@ -169,7 +167,7 @@ fn lamb<T: Real>(pieces: &mut [Piece<'_, T>], numbers: &Numbers<T>) {
     pieces.par_iter_mut().zip(&updates).for_each(|(piece, update)| {
         let (parameter, square) = norms[piece.slot];
         let rate = T::of(numbers.rate.wide() * super::trust_ratio(parameter, square));
-        descend(piece.parameter, update, rate);
+        descend(piece, update, rate);
     });
 }
 
@@ -178,9 +176,10 @@ vectorised! {
         let [first, second] = piece.moments.as_mut_slice() else { return };
         let keep = T::ONE - numbers.rate * piece.weight_decay;
         let moments = first.iter_mut().zip(second.iter_mut());
-        for ((p, &g), (first, second)) in piece.parameter.iter_mut().zip(piece.gradient).zip(moments) {
+        let values = piece.parameter.iter_mut().zip(piece.before.iter().zip(piece.gradient));
+        for ((new, (&p, &g)), (first, second)) in values.zip(moments) {
             let direction = numbers.direction(g, first, second);
-            *p = keep * *p - numbers.rate * direction;
+            *new = keep * p - numbers.rate * direction;
         }
     }
 }
@@ -189,7 +188,7 @@ vectorised! {
     fn lamb_direction<T: Real>(piece: &mut Piece<'_, T>, update: &mut [T], numbers: &Numbers<T>) {
         let [first, second] = piece.moments.as_mut_slice() else { return };
         let moments = first.iter_mut().zip(second.iter_mut());
-        let values = piece.parameter.iter().zip(piece.gradient);
+        let values = piece.before.iter().zip(piece.gradient);
         for ((update, (&p, &g)), (first, second)) in update.iter_mut().zip(values).zip(moments) {
             *update = piece.weight_decay.mul_add(p, numbers.direction(g, first, second));
         }
@@ -200,20 +199,20 @@ vectorised! {
     fn sgd<T: Real>(piece: &mut Piece<'_, T>, numbers: &SgdNumbers<T>) {
         let SgdNumbers { scale, rate, momentum, nesterov } = *numbers;
         let decay = piece.weight_decay;
-        let values = piece.parameter.iter_mut().zip(piece.gradient);
+        let values = piece.parameter.iter_mut().zip(piece.before.iter().zip(piece.gradient));
         match piece.moments.as_mut_slice() {
             [velocity] => {
                 // Both forms are g·a + velocity·b of the new velocity.
                 let (a, b) = if nesterov { (T::ONE, momentum) } else { (T::ZERO, T::ONE) };
-                for ((p, &g), velocity) in values.zip(velocity.iter_mut()) {
-                    let gradient = decay.mul_add(*p, scale * g);
+                for ((new, (&p, &g)), velocity) in values.zip(velocity.iter_mut()) {
+                    let gradient = decay.mul_add(p, scale * g);
                     *velocity = momentum.mul_add(*velocity, gradient);
-                    *p = *p - rate * (gradient * a + *velocity * b);
+                    *new = p - rate * (gradient * a + *velocity * b);
                 }
             }
             _ => {
-                for (p, &g) in values {
-                    *p = *p - rate * decay.mul_add(*p, scale * g);
+                for (new, (&p, &g)) in values {
+                    *new = p - rate * decay.mul_add(p, scale * g);
                 }
             }
         }
@@ -221,9 +220,9 @@ vectorised! {
 }
 
 vectorised! {
-    fn descend<T: Real>(parameter: &mut [T], update: &[T], rate: T) {
-        for (p, &u) in parameter.iter_mut().zip(update) {
-            *p = *p - rate * u;
+    fn descend<T: Real>(piece: &mut Piece<'_, T>, update: &[T], rate: T) {
+        for ((new, &p), &u) in piece.parameter.iter_mut().zip(piece.before).zip(update) {
+            *new = p - rate * u;
         }
     }
 }

@@ -56,7 +56,7 @@ impl UpdateRule {
 
 /// One parameter, flattened, with what an update of it needs. All vectors have one length.
 ///
-/// The update is made in place in vectors that nothing else holds: move tensors in, do not clone them.
+/// Moments that nothing else holds are updated in place: move them in, do not clone them.
 #[derive(Clone, Debug)]
 pub struct Slot {
     /// The parameter.

@@ -2,14 +2,14 @@
 
 use burn_flex::FlexTensor;
 
-use crate::cpu::{BLOCK, Real, for_blocks, output, slice, tensor, vectorised, with_real};
+use crate::cpu::{BLOCK, Real, contiguous, for_blocks, output, slice, tensor, vectorised, with_real};
 use crate::profile;
 
 /// `x` where `signs` is positive, `slope·x` elsewhere.
 pub(super) fn gate(x: &FlexTensor, signs: &FlexTensor, slope: f64) -> FlexTensor {
     profile::operation("rectifier", [x, signs], || {
         with_real!(x.dtype(), R => {
-            let (x, signs) = (x.to_contiguous(), signs.to_contiguous());
+            let (x, signs) = (contiguous(x), contiguous(signs));
             gate_as::<R>(&x, &signs, R::of(slope))
         })
     })

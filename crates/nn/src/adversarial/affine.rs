@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use mixlab_kernels::{ConvolutionWindow, image_convolution_weights};
+use mixlab_kernels::{
+    ConvolutionWindow, Epilogue, Gate, image_convolution_weights, linear_weights, row_sums,
+};
 
 /// Gradients by the path of their parameter, as vectors.
 pub type ByPath = std::collections::BTreeMap<String, Tensor<1>>;
@@ -28,14 +30,6 @@ impl<const D: usize> Affine<D> {
         self.adjoint.clone().expect("adjoints come before gradients")
     }
 
-    /// The adjoint times a.
-    pub fn weighed(&self, weights: &Tensor<4>) -> Tensor<D> {
-        let adjoint = self.adjoint();
-        let mut shape = [1; D];
-        shape[0] = adjoint.dims()[0];
-        adjoint * weights.clone().reshape(shape)
-    }
-
     /// The part of some samples.
     pub fn of(&self, samples: Range<usize>) -> Self {
         let part = |x: &Tensor<D>| x.clone().narrow(0, samples.start, samples.len());
@@ -43,19 +37,28 @@ impl<const D: usize> Affine<D> {
         Affine { input, adjoint, ..self.clone() }
     }
 
-    /// Adds the bias' gradient from adjoints times a.
-    pub fn enter_bias(&self, adjoint: Tensor<D>, gradients: &mut ByPath) {
-        let channels = self.bias.dims()[0];
-        let rows = adjoint.dims().iter().product::<usize>() / channels;
-        let sum = adjoint.reshape([rows, channels]).sum_dim(0).flatten(0, 1);
-        enter(gradients, &self.path, "bias", sum);
+    /// Adds the bias' gradient from adjoints that are times a already.
+    pub fn enter_bias(&self, gradients: &mut ByPath) {
+        enter(gradients, &self.path, "bias", row_sums(self.adjoint(), None));
+    }
+
+    /// The same from adjoints of f itself, Σ_b a_b·δ_b; nothing if all a are 0.
+    pub fn enter_weighed_bias(&self, weights: Option<&Tensor<1>>, gradients: &mut ByPath) {
+        if let Some(weights) = weights {
+            enter(gradients, &self.path, "bias", row_sums(self.adjoint(), Some(weights.clone())));
+        }
+    }
+
+    /// What follows the map of replaced inputs: a·β and the gate.
+    pub fn epilogue(&self, weights: Option<&Tensor<1>>, gate: Option<Gate<D>>) -> Epilogue<D> {
+        Epilogue { bias: weights.map(|_| self.bias.clone()), shares: weights.cloned(), gate }
     }
 }
 
 impl Affine<2> {
     /// Adds the weight's gradient from the replaced input.
     pub fn enter_weight(&self, h: Tensor<2>, gradients: &mut ByPath) {
-        enter(gradients, &self.path, "weight", h.transpose().matmul(self.adjoint()).flatten(0, 1));
+        enter(gradients, &self.path, "weight", linear_weights(h, self.adjoint()).flatten(0, 1));
     }
 }
 
@@ -64,6 +67,15 @@ impl Affine<4> {
     pub fn enter_weight(&self, h: Tensor<4>, window: ConvolutionWindow, gradients: &mut ByPath) {
         let weight = image_convolution_weights(h, self.adjoint(), window);
         enter(gradients, &self.path, "weight", weight.flatten(0, 1));
+    }
+}
+
+/// How a map of a critic ends: with its bias, and a rectifier of this slope.
+pub(super) fn traced_end<const D: usize>(bias: &Tensor<1>, slope: Option<f64>) -> Epilogue<D> {
+    Epilogue {
+        bias: Some(bias.clone()),
+        shares: None,
+        gate: slope.map(|slope| Gate { rectified: None, slope }),
     }
 }
 

@@ -9,7 +9,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::affine;
+use mixlab_kernels::{BatchNormed, affine, batch_norm};
 
 use crate::dual::Dual;
 use crate::{Builder, Initialiser, Mode};
@@ -61,33 +61,23 @@ impl BatchNorm {
     pub(super) fn forward(&self, x: Dual<4>, mode: Mode, moments: &mut Vec<BatchMoments>) -> Dual<4> {
         assert!(x.tangent.is_none(), "batch normalisation has no derivative by one sample");
         let x = x.value;
-        let [batch, height, width, channels] = x.dims();
-        let centred = |mean: Tensor<1>| affine(x.clone(), None, Some(mean.neg()));
-        let (away, variance) = match mode {
-            Mode::Train => {
-                let count = batch * height * width;
-                let average = |x: Tensor<4>| x.reshape([count, channels]).mean_dim(0).flatten::<1>(0, 1);
-                let mean = average(x.clone());
-                let away = centred(mean.clone());
-                let variance = average(away.clone().square());
-                // The running variance is the unbiased one, as everywhere.
-                let unbiased = count as f64 / (count.max(2) - 1) as f64;
-                let mix = |old: Tensor<1>, new: Tensor<1>| {
-                    old.detach().mul_scalar(1.0 - NEWEST) + new.detach().mul_scalar(NEWEST)
-                };
-                moments.push(BatchMoments {
-                    path: self.path.clone(),
-                    running: [
-                        mix(self.mean.val(), mean),
-                        mix(self.variance.val(), variance.clone().mul_scalar(unbiased)),
-                    ],
-                });
-                (away, variance)
-            }
-            Mode::Eval => (centred(self.mean.val()), self.variance.val()),
-        };
-        let gain = self.gain.val() / variance.add_scalar(EPSILON).sqrt();
-        affine(away, Some(gain), Some(self.bias.val())).into()
+        if mode == Mode::Eval {
+            let gain = self.gain.val() / self.variance.val().add_scalar(EPSILON).sqrt();
+            let away = affine(x, None, Some(self.mean.val().neg()));
+            return affine(away, Some(gain), Some(self.bias.val())).into();
+        }
+        let [batch, height, width, _] = x.dims();
+        let BatchNormed { value, mean, variance } = batch_norm(x, self.gain.val(), self.bias.val(), EPSILON);
+        // The running variance is the unbiased one, as everywhere.
+        let count = batch * height * width;
+        let unbiased = count as f64 / (count.max(2) - 1) as f64;
+        let mix =
+            |old: Tensor<1>, new: Tensor<1>| old.detach().mul_scalar(1.0 - NEWEST) + new.mul_scalar(NEWEST);
+        moments.push(BatchMoments {
+            path: self.path.clone(),
+            running: [mix(self.mean.val(), mean), mix(self.variance.val(), variance.mul_scalar(unbiased))],
+        });
+        value.into()
     }
 }
 

@@ -2,8 +2,11 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{ConvolutionWindow, image_convolution, transposed_image_convolution};
+use mixlab_kernels::{
+    ConvolutionWindow, image_convolution, image_convolution_with, transposed_image_convolution,
+};
 
+use super::affine::traced_end;
 use super::tape::{Operation, Tape};
 use crate::dual::Dual;
 use crate::{Builder, Initialiser};
@@ -47,11 +50,12 @@ impl Convolution {
         x.affine(|x| map(x, Some(self.bias.val())), |x| map(x, None))
     }
 
-    /// The same, noted down.
-    pub fn trace(&self, x: Tensor<4>, path: &str, tape: &mut Tape) -> Tensor<4> {
+    /// The same, noted down, and followed by a rectifier of this slope.
+    pub fn trace(&self, x: Tensor<4>, path: &str, slope: Option<f64>, tape: &mut Tape) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        let y = image_convolution(x.clone(), weight.clone(), Some(bias.clone()), self.window);
+        let y = image_convolution_with(x.clone(), weight.clone(), self.window, traced_end(&bias, slope));
         tape.note(Operation::convolution(path, weight, bias, self.window, x));
+        tape.note_rectifier(&y, slope);
         y
     }
 }

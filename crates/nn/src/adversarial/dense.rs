@@ -2,8 +2,9 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use mixlab_kernels::{Activation, linear};
+use mixlab_kernels::{Activation, linear, linear_with};
 
+use super::affine::traced_end;
 use super::tape::{Operation, Tape};
 use crate::dual::Dual;
 use crate::{Builder, Initialiser};
@@ -39,12 +40,18 @@ impl Dense {
         x.affine(|x| map(x, Some(self.bias.val())), |x| map(x, None))
     }
 
-    /// The same, noted down.
-    pub fn trace(&self, x: Tensor<4>, path: &str, tape: &mut Tape) -> Tensor<4> {
+    /// max(x·W + b, 0) in one operation.
+    pub fn rectified(&self, x: Tensor<4>) -> Tensor<4> {
+        self.shaped(linear(flat(x), self.weight.val(), Some(self.bias.val()), Activation::Relu))
+    }
+
+    /// The same, noted down, and followed by a rectifier of this slope.
+    pub fn trace(&self, x: Tensor<4>, path: &str, slope: Option<f64>, tape: &mut Tape) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
         let input = flat(x.clone());
-        let y = self.shaped(linear(input.clone(), weight.clone(), Some(bias.clone()), Activation::Identity));
+        let y = self.shaped(linear_with(input.clone(), weight.clone(), traced_end(&bias, slope)));
         tape.note(Operation::dense(path, weight, bias, input, [x.dims(), y.dims()]));
+        tape.note_rectifier(&y, slope);
         y
     }
 

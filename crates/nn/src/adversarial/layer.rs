@@ -75,20 +75,34 @@ impl Layer {
         }
     }
 
-    /// The same, noted down.
+    /// The same, noted down, and followed by a rectifier of this slope.
     ///
     /// # Panics
     /// If the layer is not linear between kinks; [`Layer::is_piecewise_linear`] tells.
-    pub fn trace(&self, x: Tensor<4>, path: &str, tape: &mut Tape) -> Tensor<4> {
-        match self {
-            Layer::Dense(layer) => layer.trace(x, path, tape),
-            Layer::Convolution(layer) => layer.trace(x, path, tape),
+    pub fn trace(&self, x: Tensor<4>, path: &str, slope: Option<f64>, tape: &mut Tape) -> Tensor<4> {
+        let y = match self {
+            Layer::Dense(layer) => return layer.trace(x, path, slope, tape),
+            Layer::Convolution(layer) => return layer.trace(x, path, slope, tape),
             Layer::ResidualDown(layer) => layer.trace(x, path, tape),
-            Layer::Fixed(Fixed { kind: FixedKind::Activation(kind) }) => rectified(x, *kind, tape),
+            Layer::Fixed(Fixed { kind: FixedKind::Activation(kind) }) => rectified(x, slope_of(*kind), tape),
             Layer::Fixed(Fixed { kind: FixedKind::Pool(pool) }) => pool.trace(x, tape),
             Layer::TransposedConvolution(_) | Layer::ResidualUp(_) | Layer::BatchNorm(_) => {
                 unreachable!("layers of generators are not traced")
             }
+        };
+        match slope {
+            Some(slope) => rectified(y, slope, tape),
+            None => y,
+        }
+    }
+
+    /// The slope of a rectifier.
+    pub fn rectifier(&self) -> Option<f64> {
+        match self {
+            Layer::Fixed(Fixed { kind: FixedKind::Activation(DualActivation::LeakyRelu { slope }) }) => {
+                Some(*slope)
+            }
+            _ => None,
         }
     }
 
@@ -141,12 +155,17 @@ pub(super) fn activate(
 }
 
 /// max(x, 0) + slope·min(x, 0), noted down.
-///
-/// # Panics
-/// For another function.
-pub(super) fn rectified(x: Tensor<4>, kind: DualActivation, tape: &mut Tape) -> Tensor<4> {
-    let DualActivation::LeakyRelu { slope } = kind else { unreachable!("{kind:?} has no kinks") };
+pub(super) fn rectified(x: Tensor<4>, slope: f64, tape: &mut Tape) -> Tensor<4> {
     let output = leaky_relu(x, slope);
     tape.note(Operation::Rectify { output: output.clone(), slope });
     output
+}
+
+/// The slope of the only function that critics that are traced have.
+///
+/// # Panics
+/// For another function.
+pub(super) fn slope_of(kind: DualActivation) -> f64 {
+    let DualActivation::LeakyRelu { slope } = kind else { unreachable!("{kind:?} has no kinks") };
+    slope
 }

@@ -15,7 +15,7 @@ use mixlab_kernels::ConvolutionWindow;
 use super::batch_norm::{BatchMoments, BatchNorm};
 use super::config::kaiming;
 use super::convolution::{Convolution, POINT, SAME};
-use super::layer::rectified;
+use super::layer::{rectified, slope_of};
 use super::pooling::{Pool, doubled};
 use super::tape::{Operation, Tape};
 use crate::dual::{Dual, DualActivation};
@@ -66,13 +66,13 @@ impl ResidualDown {
 
     pub(super) fn trace(&self, x: Tensor<4>, path: &str, tape: &mut Tape) -> Tensor<4> {
         let (mut branch, mut shortcut) = (Tape::default(), Tape::default());
-        let start = if self.inner { rectified(x.clone(), self.activation, &mut branch) } else { x.clone() };
-        let hidden = self.first.trace(start, &format!("{path}.first"), &mut branch);
-        let hidden = rectified(hidden, self.activation, &mut branch);
-        let y = self.second.trace(hidden, &format!("{path}.second"), &mut branch);
+        let slope = slope_of(self.activation);
+        let start = if self.inner { rectified(x.clone(), slope, &mut branch) } else { x.clone() };
+        let hidden = self.first.trace(start, &format!("{path}.first"), Some(slope), &mut branch);
+        let y = self.second.trace(hidden, &format!("{path}.second"), None, &mut branch);
         let y = self.pool.trace(y, &mut branch);
         let small = self.pool.trace(x, &mut shortcut);
-        let y = y + self.shortcut.trace(small, &format!("{path}.shortcut"), &mut shortcut);
+        let y = y + self.shortcut.trace(small, &format!("{path}.shortcut"), None, &mut shortcut);
         tape.note(Operation::Sum { branch, shortcut });
         y
     }

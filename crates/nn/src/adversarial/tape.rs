@@ -14,7 +14,8 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 use mixlab_kernels::{
-    Activation, ConvolutionWindow, image_convolution, linear, rectifier_gate, transposed_image_convolution,
+    ConvolutionWindow, Epilogue, Gate, image_convolution_with, linear_with, rectifier_gate,
+    transposed_image_convolution_with,
 };
 
 use super::affine::{Affine, ByPath};
@@ -100,19 +101,21 @@ impl Operation {
         }
     }
 
-    /// The adjoint of the input.
-    fn pull(&mut self, dy: Tensor<4>) -> Tensor<4> {
-        match self {
+    /// The adjoint of the input, through the gate of a rectifier that the input came out of.
+    fn pull(&mut self, dy: Tensor<4>, gate: Option<Gate<4>>) -> Tensor<4> {
+        let dx = match self {
             Operation::Dense(map, [shape, _]) => {
                 let dy = flat(dy);
-                let dx = linear(dy.clone(), map.weight.clone().transpose(), None, Activation::Identity);
+                let gate = gate.map(|gate| gate.reshape(map.input.dims()));
+                let dx = linear_with(dy.clone(), map.weight.clone().transpose(), Epilogue::gate(gate));
                 map.adjoint = Some(dy);
-                dx.reshape(*shape)
+                return dx.reshape(*shape);
             }
             Operation::Convolution(map, window) => {
                 map.adjoint = Some(dy.clone());
                 let [_, height, width, _] = map.input.dims();
-                transposed_image_convolution(dy, map.weight.clone(), None, *window, [height, width])
+                let (weight, size) = (map.weight.clone(), [height, width]);
+                return transposed_image_convolution_with(dy, weight, *window, size, Epilogue::gate(gate));
             }
             Operation::Rectify { output, slope } => rectifier_gate(dy, output.clone(), *slope),
             Operation::Average => doubled(dy).mul_scalar(0.25),
@@ -122,7 +125,8 @@ impl Operation {
             }
             Operation::Largest { places } => placed(dy, places.clone()),
             Operation::Sum { branch, shortcut } => branch.pull(dy.clone()) + shortcut.pull(dy),
-        }
+        };
+        Epilogue::gate(gate).apply(dx)
     }
 
     /// The adjoint of the input of some samples, after those of all that gradients of parameters need.
@@ -131,26 +135,30 @@ impl Operation {
             return branch.pull_of(dy.clone(), samples.clone()) + shortcut.pull_of(dy, samples);
         }
         self.meet(dy.clone());
-        self.of(samples.clone()).pull(dy.narrow(0, samples.start, samples.len()))
+        self.of(samples.clone()).pull(dy.narrow(0, samples.start, samples.len()), None)
     }
 
-    /// Replaced values h̃ of the output, from those of the input; `weights` `[b, 1, 1, 1]` are a, nothing if all are 0.
-    fn push(&self, h: Tensor<4>, weights: Option<&Tensor<4>>, gradients: &mut ByPath) -> Tensor<4> {
-        match self {
+    /// Replaced values h̃ of the output, from those of the input, through the gate of a rectifier that follows; `weights` `[b]` are a, nothing
+    /// if all are 0.
+    fn push(
+        &self,
+        h: Tensor<4>,
+        weights: Option<&Tensor<1>>,
+        gate: Option<Gate<4>>,
+        gradients: &mut ByPath,
+    ) -> Tensor<4> {
+        let y = match self {
             Operation::Dense(map, [_, shape]) => {
                 let h = flat(h);
                 map.enter_weight(h.clone(), gradients);
-                let z = linear(h, map.weight.clone(), None, Activation::Identity).reshape(*shape);
-                let Some(weights) = weights else { return z };
-                map.enter_bias(map.weighed(weights), gradients);
-                z + weights.clone() * map.bias.clone().reshape([1, shape[1], shape[2], shape[3]])
+                map.enter_weighed_bias(weights, gradients);
+                let gate = gate.map(|gate| gate.reshape([shape[0], map.bias.dims()[0]]));
+                return linear_with(h, map.weight.clone(), map.epilogue(weights, gate)).reshape(*shape);
             }
             Operation::Convolution(map, window) => {
                 map.enter_weight(h.clone(), *window, gradients);
-                let z = image_convolution(h, map.weight.clone(), None, *window);
-                let Some(weights) = weights else { return z };
-                map.enter_bias(map.weighed(weights), gradients);
-                z + weights.clone() * map.bias.clone().reshape([1, 1, 1, map.bias.dims()[0]])
+                map.enter_weighed_bias(weights, gradients);
+                return image_convolution_with(h, map.weight.clone(), *window, map.epilogue(weights, gate));
             }
             Operation::Rectify { output, slope } => rectifier_gate(h, output.clone(), *slope),
             Operation::Average => average(h),
@@ -159,7 +167,8 @@ impl Operation {
             Operation::Sum { branch, shortcut } => {
                 branch.push(h.clone(), weights, gradients) + shortcut.push(h, weights, gradients)
             }
-        }
+        };
+        Epilogue::gate(gate).apply(y)
     }
 
     /// Gradients of Σ_b a_b·f(x_b) alone, whose a is in the adjoints already.
@@ -167,11 +176,11 @@ impl Operation {
         match self {
             Operation::Dense(map, _) => {
                 map.enter_weight(map.input.clone(), gradients);
-                map.enter_bias(map.adjoint(), gradients);
+                map.enter_bias(gradients);
             }
             Operation::Convolution(map, window) => {
                 map.enter_weight(map.input.clone(), *window, gradients);
-                map.enter_bias(map.adjoint(), gradients);
+                map.enter_bias(gradients);
             }
             Operation::Sum { branch, shortcut } => {
                 branch.weigh(gradients);
@@ -196,16 +205,21 @@ impl Tape {
         self.operations.push(operation);
     }
 
+    /// Notes a rectifier that the map before it went through, by what came out.
+    pub(super) fn note_rectifier(&mut self, output: &Tensor<4>, slope: Option<f64>) {
+        self.operations.extend(slope.map(|slope| Operation::Rectify { output: output.clone(), slope }));
+    }
+
     /// Adjoints of everything, from that of the output; gives the adjoint of the input. With ones for a scalar output that is ∇ₓf of every
     /// sample.
     pub fn pull(&mut self, dy: Tensor<4>) -> Tensor<4> {
-        self.operations.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy))
+        pulled(&mut self.operations, dy)
     }
 
     /// The same without the adjoint of the input, for parameter gradients alone.
     pub fn pull_to_parameters(&mut self, dy: Tensor<4>) {
         let Some((first, rest)) = self.operations.split_first_mut() else { return };
-        first.meet(rest.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy)));
+        first.meet(pulled(rest, dy));
     }
 
     /// The same with the adjoint of the input of some samples alone.
@@ -213,7 +227,7 @@ impl Tape {
         let Some((first, rest)) = self.operations.split_first_mut() else {
             return dy.narrow(0, samples.start, samples.len());
         };
-        first.pull_of(rest.iter_mut().rev().fold(dy, |dy, operation| operation.pull(dy)), samples)
+        first.pull_of(pulled(rest, dy), samples)
     }
 
     /// What the critic did to some samples.
@@ -222,12 +236,21 @@ impl Tape {
     }
 
     /// Adds the gradient of Σ_b a_b·f(x_b) + c_b·D_{u_b}f(x_b), with adjoints that [`Tape::pull`] made from ones. `h` is a·x + c·u and
-    /// `weights` `[b, 1, 1, 1]` are a, nothing if all are 0. Gives Σ's terms.
+    /// `weights` `[b]` are a, nothing if all are 0. Gives Σ's terms.
     ///
     /// # Panics
     /// Before [`Tape::pull`].
-    pub fn push(&self, h: Tensor<4>, weights: Option<&Tensor<4>>, gradients: &mut ByPath) -> Tensor<4> {
-        self.operations.iter().fold(h, |h, operation| operation.push(h, weights, gradients))
+    pub fn push(&self, h: Tensor<4>, weights: Option<&Tensor<1>>, gradients: &mut ByPath) -> Tensor<4> {
+        let (mut h, mut rest) = (h, self.operations.as_slice());
+        while let [operation, after @ ..] = rest {
+            let (gate, after) = match after {
+                [Operation::Rectify { output, slope }, after @ ..] => (Some(gate(output, *slope)), after),
+                _ => (None, after),
+            };
+            h = operation.push(h, weights, gate, gradients);
+            rest = after;
+        }
+        h
     }
 
     /// Adds the gradient of Σ_b a_b·f(x_b), with adjoints that [`Tape::pull`] or [`Tape::pull_to_parameters`] made from a.
@@ -237,4 +260,24 @@ impl Tape {
     pub fn weigh(&self, gradients: &mut ByPath) {
         self.operations.iter().for_each(|operation| operation.weigh(gradients));
     }
+}
+
+/// Adjoints of operations from the last to the first. A rectifier is part of the operation after it, which gates numbers while they are in the
+/// cache.
+fn pulled(operations: &mut [Operation], dy: Tensor<4>) -> Tensor<4> {
+    let (mut dy, mut rest) = (dy, operations);
+    while let [before @ .., operation] = rest {
+        let (gate, before) = match before {
+            [before @ .., Operation::Rectify { output, slope }] => (Some(gate(output, *slope)), before),
+            _ => (None, before),
+        };
+        dy = operation.pull(dy, gate);
+        rest = before;
+    }
+    dy
+}
+
+/// What a rectifier does to first order.
+fn gate(output: &Tensor<4>, slope: f64) -> Gate<4> {
+    Gate { rectified: Some(output.clone()), slope }
 }

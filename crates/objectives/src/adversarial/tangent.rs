@@ -113,9 +113,8 @@ impl<'m> Evaluation<'m> {
             return by_duals(self.critic, self.samples, directions, a, c);
         };
         let mut gradients = ByPath::new();
-        let weights = column(&a);
-        let start = self.samples * weights.clone() + directions * column(&c);
-        tape.push(start, Some(&weights), &mut gradients);
+        let start = self.samples * column(&a) + directions * column(&c);
+        tape.push(start, Some(&a), &mut gradients);
         gradients
     }
 

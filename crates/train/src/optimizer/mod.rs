@@ -91,7 +91,7 @@ impl Optimizer {
             let (Some(entry), Some(parameter)) = (self.entries.get_mut(&path), values.remove(&path)) else {
                 panic!("the optimiser was not made for parameter `{path}`");
             };
-            // Taken, not cloned: what nobody else holds is updated in place.
+            // Taken, not cloned: moments that nobody else holds are updated in place.
             let (moments, weight_decay) = (std::mem::take(&mut entry.state), entry.weight_decay);
             slots.push(Slot { parameter, gradient, moments, weight_decay });
             paths.push(path);
