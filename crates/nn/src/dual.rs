@@ -118,6 +118,14 @@ impl DualActivation {
     /// max(x, 0).
     pub const RELU: Self = DualActivation::LeakyRelu { slope: 0.0 };
 
+    /// The slope of the negative side of a rectifier.
+    pub fn rectifier(self) -> Option<f64> {
+        match self {
+            DualActivation::LeakyRelu { slope } => Some(slope),
+            DualActivation::Softplus | DualActivation::Other(_) => None,
+        }
+    }
+
     /// Whether the function is linear but for kinks.
     pub fn is_piecewise_linear(self) -> bool {
         match self {

@@ -13,6 +13,15 @@ pub(crate) fn serves<const D: usize>(x: &Tensor<D>) -> bool {
     !in_portable_scope() && matches!(x.dtype(), DType::F32 | DType::F64) && x.device() == Device::flex()
 }
 
+/// [`serves`] for results that are not tracked.
+///
+/// # Panics
+/// If the tensor is tracked: its gradient would be lost.
+pub(crate) fn serves_untracked<const D: usize>(x: &Tensor<D>) -> bool {
+    assert!(!x.device().is_autodiff(), "the result is not tracked: pass `inner()` tensors");
+    serves(x)
+}
+
 /// Runs an expression with a type name bound to the number type of a dtype.
 ///
 /// # Panics

@@ -20,11 +20,11 @@ mod vectorised;
 pub(crate) use blocks::{BLOCK, block_rows, for_blocks, for_blocks_with, sum_blocks};
 pub(crate) use level::Level;
 pub(crate) use memory::{
-    contiguous, expand, indices, output, owned, primitive, serves, slice, tensor, with_real,
+    contiguous, expand, indices, output, owned, primitive, serves, serves_untracked, slice, tensor, with_real,
 };
 pub(crate) use product::{Matrix, add_product, product, product_into, viewable};
 pub(crate) use real::Real;
 pub(crate) use reduce::{add_largest, largest, map_sum, sum, sum2};
-pub(crate) use rows::{Rows, add_rows, add_to_rows, with_rows};
+pub(crate) use rows::{Rows, add_rows, with_rows};
 pub(crate) use transpose::{ByRows, transpose};
 pub(crate) use vectorised::vectorised;

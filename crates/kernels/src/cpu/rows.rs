@@ -78,17 +78,6 @@ fn row_stride(tensor: &FlexTensor) -> Option<usize> {
 }
 
 vectorised! {
-    /// Adds numbers to every row.
-    pub(crate) fn add_to_rows<T: Real>(rows: &mut [T], numbers: &[T]) {
-        for row in rows.chunks_exact_mut(numbers.len().max(1)) {
-            for (x, &number) in row.iter_mut().zip(numbers) {
-                *x += number;
-            }
-        }
-    }
-}
-
-vectorised! {
     /// Adds every row to the total.
     pub(crate) fn add_rows<T: Real>(total: &mut [T], rows: &[T]) {
         for row in rows.chunks_exact(total.len().max(1)) {

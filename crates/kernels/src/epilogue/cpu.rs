@@ -3,6 +3,7 @@
 use burn_flex::FlexTensor;
 
 use crate::cpu::{Real, contiguous, slice, vectorised};
+use crate::rectifier::pass;
 
 /// An epilogue as the back end holds it.
 #[derive(Clone, Debug, Default)]
@@ -19,17 +20,17 @@ impl FlexEpilogue {
         shares: Option<FlexTensor>,
         gate: Option<(Option<FlexTensor>, f64)>,
     ) -> Self {
-        let contiguous = |x: FlexTensor| contiguous(&x);
+        let whole = |x: FlexTensor| contiguous(&x);
         FlexEpilogue {
-            bias: bias.map(contiguous),
-            shares: shares.map(contiguous),
-            gate: gate.map(|(signs, slope)| (signs.map(contiguous), slope)),
+            bias: bias.map(whole),
+            shares: shares.map(whole),
+            gate: gate.map(|(signs, slope)| (signs.map(whole), slope)),
         }
     }
 
     /// A bias alone.
-    pub(crate) fn bias(bias: Option<&FlexTensor>) -> Self {
-        FlexEpilogue::new(bias.cloned(), None, None)
+    pub(crate) fn bias(bias: Option<FlexTensor>) -> Self {
+        FlexEpilogue::new(bias, None, None)
     }
 
     /// For results of `channels` a row and `sample` numbers a sample.
@@ -96,9 +97,4 @@ vectorised! {
             }
         }
     }
-}
-
-#[inline(always)]
-fn pass<T: Real>(y: T, sign: T, slope: T) -> T {
-    if sign > T::ZERO { y } else { slope * y }
 }

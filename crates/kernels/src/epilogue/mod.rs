@@ -8,7 +8,7 @@ mod tests;
 
 use burn::tensor::Tensor;
 
-use crate::cpu::{primitive, serves};
+use crate::cpu::primitive;
 use crate::rectifier::{leaky_relu, rectifier_gate};
 
 pub(crate) use cpu::FlexEpilogue;
@@ -96,13 +96,4 @@ impl<const D: usize> Epilogue<D> {
         let gate = self.gate.map(|Gate { rectified, slope }| (rectified.map(primitive), slope));
         FlexEpilogue::new(self.bias.map(primitive), self.shares.map(primitive), gate)
     }
-}
-
-/// Whether the kernels serve a map of this tensor.
-///
-/// # Panics
-/// If the tensor is tracked: its gradient would be lost.
-pub(crate) fn serves_untracked<const D: usize>(x: &Tensor<D>) -> bool {
-    assert!(!x.device().is_autodiff(), "a map with an epilogue is not tracked: pass `inner()` tensors");
-    serves(x)
 }

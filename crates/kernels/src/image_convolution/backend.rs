@@ -44,7 +44,7 @@ impl ImageConvolutionBackend for Flex {
         bias: Operand<Self>,
         window: ConvolutionWindow,
     ) -> FlexTensor {
-        cpu::convolution(&x, &weight, &FlexEpilogue::bias(bias.into_option().as_ref()), window)
+        cpu::convolution(&x, &weight, &FlexEpilogue::bias(bias.into_option()), window)
     }
 
     fn fused_transposed_image_convolution(
@@ -54,7 +54,7 @@ impl ImageConvolutionBackend for Flex {
         window: ConvolutionWindow,
         size: [usize; 2],
     ) -> FlexTensor {
-        cpu::transposed(&y, &weight, &FlexEpilogue::bias(bias.into_option().as_ref()), window, size)
+        cpu::transposed(&y, &weight, &FlexEpilogue::bias(bias.into_option()), window, size)
     }
 
     fn fused_image_convolution_weights(
@@ -88,7 +88,7 @@ impl<C: CheckpointStrategy> ImageConvolutionBackend for Autodiff<Flex, C> {
         let has_bias = bias.is_some();
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let bias = bias.map(|bias| bias.into_primitive());
-        let y = cpu::convolution(&x, &weight, &FlexEpilogue::bias(bias.as_ref()), window);
+        let y = cpu::convolution(&x, &weight, &FlexEpilogue::bias(bias), window);
         track::<C, _, _>(ConvolutionBackward, nodes, y, State { x, weight, has_bias, window })
     }
 
@@ -104,7 +104,7 @@ impl<C: CheckpointStrategy> ImageConvolutionBackend for Autodiff<Flex, C> {
         let has_bias = bias.is_some();
         let (y, weight) = (y.into_primitive(), weight.into_primitive());
         let bias = bias.map(|bias| bias.into_primitive());
-        let x = cpu::transposed(&y, &weight, &FlexEpilogue::bias(bias.as_ref()), window, size);
+        let x = cpu::transposed(&y, &weight, &FlexEpilogue::bias(bias), window, size);
         track::<C, _, _>(TransposedBackward, nodes, x, State { x: y, weight, has_bias, window })
     }
 

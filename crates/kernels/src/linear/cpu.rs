@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use crate::Activation;
 use crate::activation::functions::{apply, apply_slope};
 use crate::cpu::{
-    ByRows, Matrix, Real, Rows, add_rows, add_to_rows, contiguous, output, product, slice, sum_blocks,
-    tensor, viewable, with_real, with_rows,
+    ByRows, Matrix, Real, Rows, add_rows, contiguous, output, product, slice, sum_blocks, tensor, viewable,
+    with_real, with_rows,
 };
 use crate::epilogue::FlexEpilogue;
 use crate::profile;
@@ -90,13 +90,12 @@ fn forward_as<T: Real>(
     activation: Activation,
     tracked: bool,
 ) -> (FlexTensor, Option<FlexTensor>) {
-    let bias = bias.map(FlexTensor::to_contiguous);
-    let bias = bias.as_ref().map(slice::<T>);
+    let epilogue = FlexEpilogue::bias(bias.cloned());
+    let out = weight.layout().shape()[1];
+    let finish = epilogue.finish::<T>(out, out);
     let save = tracked && !matches!(activation, Activation::Identity | Activation::Relu);
-    let (y, before) = in_blocks::<T>(x, weight, save, |_, y, before| {
-        if let Some(bias) = bias {
-            add_to_rows(y, bias);
-        }
+    let (y, before) = in_blocks::<T>(x, weight, save, |start, y, before| {
+        finish.run(start, y);
         if save {
             before.copy_from_slice(y);
         }

@@ -10,8 +10,8 @@ use burn::backend::{Dispatch, Flex};
 use burn::tensor::Tensor;
 
 use crate::Activation;
-use crate::cpu::{primitive, serves};
-use crate::epilogue::{Epilogue, serves_untracked};
+use crate::cpu::{primitive, serves, serves_untracked};
+use crate::epilogue::Epilogue;
 use crate::operand::Operand;
 use backend::LinearBackend;
 

@@ -28,7 +28,13 @@ fn gate_as<T: Real>(x: &FlexTensor, signs: &FlexTensor, slope: T) -> FlexTensor 
 vectorised! {
     fn gate_block<T: Real>(out: &mut [T], x: &[T], signs: &[T], slope: T) {
         for ((out, &x), &sign) in out.iter_mut().zip(x).zip(signs) {
-            *out = if sign > T::ZERO { x } else { slope * x };
+            *out = pass(x, sign, slope);
         }
     }
+}
+
+/// What a gate lets through of a number, by a sign.
+#[inline(always)]
+pub(crate) fn pass<T: Real>(x: T, sign: T, slope: T) -> T {
+    if sign > T::ZERO { x } else { slope * x }
 }

@@ -12,6 +12,8 @@ use burn::tensor::Tensor;
 use crate::cpu::serves;
 use backend::RectifierBackend;
 
+pub(crate) use cpu::pass;
+
 /// `max(x, 0) + slope·min(x, 0)`, with the slope of the negative side at 0. ReLU for a slope of 0; Maas, Hannun and Ng, 2013.
 ///
 /// # Panics

@@ -6,8 +6,7 @@ mod tests;
 
 use burn::tensor::Tensor;
 
-use crate::cpu::primitive;
-use crate::epilogue::serves_untracked;
+use crate::cpu::{primitive, serves_untracked};
 
 pub(crate) use cpu::row_sums as row_sums_of;
 

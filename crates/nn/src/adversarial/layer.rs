@@ -99,9 +99,7 @@ impl Layer {
     /// The slope of a rectifier.
     pub fn rectifier(&self) -> Option<f64> {
         match self {
-            Layer::Fixed(Fixed { kind: FixedKind::Activation(DualActivation::LeakyRelu { slope }) }) => {
-                Some(*slope)
-            }
+            Layer::Fixed(Fixed { kind: FixedKind::Activation(kind) }) => kind.rectifier(),
             _ => None,
         }
     }
@@ -166,6 +164,5 @@ pub(super) fn rectified(x: Tensor<4>, slope: f64, tape: &mut Tape) -> Tensor<4> 
 /// # Panics
 /// For another function.
 pub(super) fn slope_of(kind: DualActivation) -> f64 {
-    let DualActivation::LeakyRelu { slope } = kind else { unreachable!("{kind:?} has no kinks") };
-    slope
+    kind.rectifier().unwrap_or_else(|| unreachable!("{kind:?} has no kinks"))
 }
